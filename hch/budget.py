@@ -1,0 +1,269 @@
+"""Two ledgers (design §6): a node's grant, which decides, and the run's bill, which counts.
+
+Four currencies: calls, tokens (input and output together), dollars (whole micro-dollars), nodes.
+A currency without a cap is infinite and stays so in every share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil, inf
+
+from hch.errors import BillExhausted, UsageError
+from hch.types import Usage
+
+CURRENCIES = ("calls", "tokens", "microusd", "nodes")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """An amount in each of the four currencies: whole numbers, or infinity."""
+
+    calls: float = 0
+    tokens: float = 0
+    microusd: float = 0
+    nodes: float = 0
+
+    def __add__(self, other: Price) -> Price:
+        return Price(
+            self.calls + other.calls,
+            self.tokens + other.tokens,
+            self.microusd + other.microusd,
+            self.nodes + other.nodes,
+        )
+
+    def __sub__(self, other: Price) -> Price:
+        """What is left, never below zero."""
+        return Price(
+            max(0, self.calls - other.calls),
+            max(0, self.tokens - other.tokens),
+            max(0, self.microusd - other.microusd),
+            max(0, self.nodes - other.nodes),
+        )
+
+    def covers(self, other: Price) -> bool:
+        return (
+            self.calls >= other.calls
+            and self.tokens >= other.tokens
+            and self.microusd >= other.microusd
+            and self.nodes >= other.nodes
+        )
+
+    def lacks(self, other: Price) -> str:
+        """What `other` wants over this, in words; empty where nothing is short."""
+        short = []
+        for name, unit in zip(
+            CURRENCIES, ("calls", "tokens", "micro-dollars", "nodes"), strict=True
+        ):
+            have, want = getattr(self, name), getattr(other, name)
+            if want > have:
+                short.append(f"{want} {unit} wanted, {have} left")
+        return "; ".join(short)
+
+    def map(self, change: Callable[[int], int]) -> Price:
+        """Each finite amount through `change`; infinities stay."""
+        return Price(*(n if n == inf else change(int(n)) for n in self.amounts()))
+
+    def amounts(self) -> tuple[float, float, float, float]:
+        return (self.calls, self.tokens, self.microusd, self.nodes)
+
+
+UNLIMITED = Price(inf, inf, inf, inf)
+
+
+def three_bits(n: int) -> int:
+    """n with all but its three highest bits cleared, so that equal positions get equal grants."""
+    shift = max(0, n.bit_length() - 3)
+    return n >> shift << shift
+
+
+def power_of_two(n: int) -> int:
+    """The largest power of two not above n; what H is shown of its grant. 0 stays 0."""
+    return 1 << (n.bit_length() - 1) if n > 0 else 0
+
+
+def share(left: Price, keep: Price, m: int, *, last: bool) -> Price:
+    """One child's grant when m are asked: R3(floor(f * (left - keep) / m)), f = 1 or 3/4."""
+    spare = left - keep
+    return spare.map(lambda n: three_bits(n // m if last else n * 3 // (4 * m)))
+
+
+def root_grant(cap: Price, roots: int) -> Price:
+    """Each root's grant: 0.9 of the cap in equal parts, at least one call and one node."""
+    grant = cap.map(lambda n: n * 9 // (10 * roots))
+    return Price(max(1, grant.calls), grant.tokens, grant.microusd, max(1, grant.nodes))
+
+
+class Purse:
+    """A node's grant as it is spent; the node itself is paid for at once."""
+
+    def __init__(self, grant: Price) -> None:
+        self.grant = grant
+        self.left = grant - Price(nodes=1)
+        self.spent = Price(nodes=1)
+
+    def pay(self, price: Price) -> None:
+        self.left -= price
+        self.spent += price
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What a model costs, in micro-dollars a token (that is dollars a million tokens)."""
+
+    input: float = 0.0
+    output: float = 0.0
+    cached: float | None = None
+
+    def cost(self, usage: Usage) -> int:
+        """The true price of a call, rounded up to whole micro-dollars."""
+        cached = self.input if self.cached is None else self.cached
+        fresh = usage.input - usage.cached
+        return ceil(fresh * self.input + usage.cached * cached + usage.output * self.output)
+
+    def uncached(self, usage: Usage) -> int:
+        """The price with cached input counted as fresh: what a grant is charged."""
+        return ceil(usage.input * self.input + usage.output * self.output)
+
+
+def price_of(provider: str, model: str | None) -> Rate | None:
+    """A model's price by the package `genai-prices`; None where it knows none."""
+    from genai_prices import Usage as Counted
+    from genai_prices import calc_price
+
+    def dollars(**tokens: int) -> float:
+        counted = Counted(**tokens)
+        return float(calc_price(counted, model_ref=model or "", provider_id=provider).total_price)
+
+    try:
+        fresh = dollars(input_tokens=1_000_000)
+        cached = dollars(input_tokens=1_000_000, cache_read_tokens=1_000_000)
+        return Rate(fresh, dollars(output_tokens=1_000_000), cached)
+    except LookupError:
+        return None
+
+
+_LETTERS = b" abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+MESSAGE_TOKENS = 32
+"""What a chat template may add to a message, a default system text included."""
+
+
+def token_bound(body: str) -> int:
+    """No tokenizer in use makes more tokens of ordinary text: two Latin letters or spaces to a
+    token, and a token for every other byte. Measured in `docs/budget.md`."""
+    data = body.encode("utf-8", "replace")
+    other = len(data.translate(None, _LETTERS))
+    return other + (len(data) - other + 1) // 2
+
+
+def worst_call(input_tokens: int, max_tokens: int, rate: Rate | None) -> Price:
+    """The most that one call with this input can cost; a model without a rate costs no dollars."""
+    dollars = 0 if rate is None else rate.uncached(Usage(input_tokens, max_tokens))
+    return Price(1, input_tokens + max_tokens, dollars)
+
+
+_UNITS = {
+    "usd": ("microusd", 1e6), "$": ("microusd", 1e6),
+    "calls": ("calls", 1), "call": ("calls", 1),
+    "tokens": ("tokens", 1), "token": ("tokens", 1), "tok": ("tokens", 1),
+    "nodes": ("nodes", 1), "node": ("nodes", 1),
+    "s": ("seconds", 1), "min": ("seconds", 60), "h": ("seconds", 3600),
+}  # fmt: skip
+_AMOUNT = re.compile(
+    r"\s*(\d+(?:\.\d+)?)\s*([km]?)\s*(usd|\$|calls?|tokens?|tok|nodes?|s|min|h)\s*", re.IGNORECASE
+)
+
+
+def parse_budget(text: str) -> tuple[Price, float | None]:
+    """`2usd,50calls,200ktokens,10min` as a cap, and the run's deadline in seconds if one is named.
+
+    Raises UsageError for an unknown unit, a currency named twice, or an amount below one unit.
+    """
+    amounts: dict[str, float] = {}
+    for item in text.split(","):
+        match = _AMOUNT.fullmatch(item)
+        if match is None:
+            raise UsageError(
+                f"budget {item.strip()!r} is not an amount: write for example 2usd, 50calls, "
+                "200ktokens, 100nodes or 10min, joined by commas"
+            )
+        name, unit = _UNITS[match[3].lower()]
+        amount = float(match[1]) * {"": 1, "k": 1e3, "m": 1e6}[match[2].lower()] * unit
+        if name in amounts:
+            raise UsageError(f"budget {text!r} names {name} twice")
+        if amount < 1 and name != "seconds":
+            raise UsageError(f"budget {item.strip()!r} is less than one {name}")
+        amounts[name] = amount
+    seconds = amounts.pop("seconds", None)
+    return Price(*(int(amounts[c]) if c in amounts else inf for c in CURRENCIES)), seconds
+
+
+class Bill:
+    """The run's ledger: every attempt at its true price, its worst case reserved before it is sent.
+
+    `spent + reserved` never exceeds `cap`, unless a provider reports more than the reservation:
+    that is settled as it is, shown as `overshoot`, and stops the run.
+    """
+
+    def __init__(self, cap: Price = UNLIMITED, spent: Price = Price()) -> None:
+        self.cap = cap
+        self.spent = spent
+        self.reserved = Price()
+        self.overshoot = Price()
+        self._flying = 0
+        self._waiting: deque[tuple[Price, asyncio.Future[None]]] = deque()
+
+    async def reserve(self, worst: Price) -> None:
+        """Put the worst case aside; waits while others are in flight, else raises BillExhausted."""
+        if not self._waiting and self._fits(worst):
+            self._take(worst)
+            return
+        if not self._flying:
+            raise self._exhausted(worst)
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append((worst, place))
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled() and place.exception() is None:
+                self.settle(worst, Price())
+            else:
+                self._waiting = deque(w for w in self._waiting if w[1] is not place)
+            raise
+
+    def settle(self, worst: Price, true: Price) -> None:
+        """Turn a reservation into what was truly spent, and let in those who wait."""
+        self._flying -= 1
+        self.reserved -= worst
+        self.spent += true
+        over = true - worst
+        self.overshoot += Price(
+            *(
+                o if cap != inf else 0
+                for o, cap in zip(over.amounts(), self.cap.amounts(), strict=True)
+            )
+        )
+        while self._waiting and self._fits(self._waiting[0][0]):
+            want, place = self._waiting.popleft()
+            if not place.done():
+                self._take(want)
+                place.set_result(None)
+        while self._waiting and not self._flying:
+            want, place = self._waiting.popleft()
+            if not place.done():
+                place.set_exception(self._exhausted(want))
+
+    def _fits(self, worst: Price) -> bool:
+        return self.cap.covers(self.spent + self.reserved + worst)
+
+    def _take(self, worst: Price) -> None:
+        self.reserved += worst
+        self._flying += 1
+
+    def _exhausted(self, worst: Price) -> BillExhausted:
+        free = self.cap - self.spent - self.reserved
+        return BillExhausted(f"the budget cannot pay for another call: {free.lacks(worst)}")

@@ -1,0 +1,1 @@
+"""One file per command: `build(app)` adds it to the command line."""

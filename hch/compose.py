@@ -1,0 +1,269 @@
+"""The one place where parts are put together: `HCH`, for the API and for every command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from math import inf
+from pathlib import Path
+from typing import Any, cast
+
+from hch import registry
+from hch.budget import CURRENCIES, UNLIMITED, Price, parse_budget, price_of
+from hch.config import Config
+from hch.errors import ConfigError, UsageError
+from hch.prompts import PromptSet, reader, shipped
+from hch.protocols import Model, Store, Strategy, Task
+from hch.registry import PlayerSpec, Spec
+from hch.rules import Limits, Player
+from hch.run import Calling, Result, Run, Setup, roots_of
+from hch.trace import Trace
+from hch.types import Question, Text
+
+KEYED_CAP = Price(calls=200, tokens=500_000, microusd=inf, nodes=inf)
+"""The cap where a key pays for the model and no budget is given."""
+
+BUILT_IN = "script"
+
+
+@dataclass(frozen=True)
+class HCH:
+    """HCH_depth, ready to be asked.
+
+    `model` and `strategy` are specs (`openai:NAME`, `factored`) or objects; with a model and no
+    strategy it is `factored`, with neither the configured model, that of a key that is set, or the
+    built-in script. `at` gives levels their own players (`{"1+": "script"}`). `budget` is the
+    run's cap (`2usd,50calls`). `store` is a spec, a path or an object; `manual` a text for every
+    prompt; `prompts` a folder that is looked into before the shipped one. `answer_tokens` bounds
+    a reply, `fanout` a node's sub-questions, `concurrency` an endpoint's requests in flight,
+    `attempts` those of a call, which lasts `timeout` seconds at most. Raises UsageError and
+    ConfigError, before anything is sent.
+    """
+
+    depth: int | None = None
+    model: str | Model | None = None
+    strategy: str | Strategy | None = None
+    at: Mapping[str, str] = field(default_factory=dict)
+    task: str | None = None
+    budget: str | None = None
+    store: str | Store | None = None
+    manual: str | None = None
+    prompts: str | Path | None = None
+    seed: int = 0
+    fanout: int = 16
+    answer_tokens: int = 2048
+    concurrency: int = 64
+    attempts: int = 6
+    timeout: float = 600.0
+    pause: float = 0.5
+    config: Config = field(default_factory=Config.read)
+
+    async def ask(self, question: str | Question, *, context: Sequence[str | Text] = ()) -> Result:
+        """Put one question to HCH_depth. Raises what stops the run; a failed root is a result."""
+        return (await self.begin([question], context=context).finish())[0]
+
+    def ask_sync(self, question: str | Question, *, context: Sequence[str | Text] = ()) -> Result:
+        """`ask` for code that awaits nothing; works inside a running loop too, in a thread."""
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(lambda: asyncio.run(self.ask(question, context=context))).result()
+
+    def begin(
+        self, questions: Sequence[str | Question], *, context: Sequence[str | Text] = ()
+    ) -> Run:
+        """A run with these roots, ready to `finish`; every root is sent the context texts along."""
+        texts = tuple(t if isinstance(t, Text) else Text(t, "document", False) for t in context)
+        roots = [q if isinstance(q, Question) else Question(Text(q), texts) for q in questions]
+        if not roots or any(not root.text.body.strip() for root in roots):
+            raise UsageError("the question is empty")
+        return Run.new(self._setup(), self.kept_in, roots)
+
+    def resume(self, run: str, *, budget: str | None = None) -> Run:
+        """An unfinished run of this store, to go on as it was set up; `budget` raises its cap.
+
+        Raises StoreError for an unknown run, UsageError for a cap that may not be, ConfigError
+        where these players are not those that the run was started with.
+        """
+        trace = Trace(self.kept_in.events(run))
+        started = trace.started
+        prompts = PromptSet(started.prompts.__getitem__, self._wanted())
+        players = tuple(player.spec for player in self.players)
+        if players != started.players:
+            raise ConfigError(
+                f"run {run} was started with other players: {_by_level(started.players)}; "
+                f"these are {_by_level(players)}"
+            )
+        setup = replace(self._setup(), prompts=prompts, cap=started.cap.price())
+        going = Run(run, setup, self.kept_in, roots_of(started), resumed=True)
+        going.cap = _raised(trace, budget) if budget else trace.cap
+        return going
+
+    @classmethod
+    def recorded(cls, store: Store, run: str) -> HCH:
+        """The HCH that a run was started with, built from what the store says of it."""
+        started = Trace(store.events(run, "RunStarted")).started
+        recipe = dict(started.setup)
+        if objects := recipe.pop("objects", []):
+            raise ConfigError(
+                f"run {run} was made in Python with its own {' and '.join(objects)}: resume it "
+                "there, by HCH(…).resume(run)"
+            )
+        return cls(store=store, **recipe)
+
+    @cached_property
+    def kept_in(self) -> Store:
+        """The store, opened."""
+        store = self.store or self.config.store
+        if not isinstance(store, str):
+            return store
+        name = Spec.parse(store).name
+        spec = Spec.parse(store) if name in registry.names("stores") else Spec("sqlite", store)
+        return cast(Store, registry.build("stores", spec))
+
+    @cached_property
+    def levels(self) -> int:
+        depth = self.config.file.defaults.depth if self.depth is None else self.depth
+        if depth < 0:
+            raise UsageError(f"depth {depth} is below 0: HCH_0 is H alone")
+        return depth
+
+    @cached_property
+    def built_in(self) -> bool:
+        """Whether nobody was named, so that the built-in script answers."""
+        named = self.model or self.strategy or self.config.file.defaults.strategy
+        return named is None and self.config.default_model() is None
+
+    @cached_property
+    def cap(self) -> tuple[Price, float | None]:
+        """The run's cap and its seconds; by default one of calls and tokens where a key pays."""
+        budget = self.budget or self.config.file.defaults.budget
+        models = [player.model for player in self.players if player.model]
+        if budget is None:
+            return (KEYED_CAP if any(model.keyed for model in models) else UNLIMITED), None
+        cap, seconds = parse_budget(budget)
+        for model in models:
+            if cap.microusd != inf and model.rate is None:
+                raise ConfigError(
+                    f"{model.name} has no known price, so it cannot run under a cap in dollars: "
+                    "cap calls or tokens, such as --budget 100calls,500ktokens"
+                )
+        return cap, seconds
+
+    @cached_property
+    def players(self) -> tuple[Player, ...]:
+        """Who plays each level, from 0 up."""
+        specs: dict[int, PlayerSpec] = {}
+        for levels, spec in self.at.items():
+            for level in registry.parse_levels(levels, self.levels):
+                specs[level] = PlayerSpec.parse(self.config.player(spec))
+        return tuple(self._player(specs.get(level)) for level in range(self.levels + 1))
+
+    def _player(self, at: PlayerSpec | None) -> Player:
+        model = self._model(at.model) if at and at.model else self._own_model
+        if at is None and self.strategy is not None and not isinstance(self.strategy, str):
+            layers, spec = (self.strategy,), type(self.strategy).__name__.lower()
+        else:
+            strategies = at.strategies if at else self._own_strategies
+            spec = "/".join(map(str, strategies))
+            layers = tuple(registry.build("strategies", s, task=self._task) for s in strategies)
+        if not any(layer.thinks for layer in layers):
+            return Player(spec, layers, None)
+        if model is None:
+            raise ConfigError(
+                f"strategy {spec!r} thinks, and there is no model: name one by -m, such as "
+                "-m openai:NAME, or set OPENAI_API_KEY"
+            )
+        return Player(f"{spec}@{model.name}", layers, model)
+
+    @cached_property
+    def _own_strategies(self) -> tuple[Spec, ...]:
+        default = BUILT_IN if self.built_in else "factored"
+        spec = self.strategy or self.config.file.defaults.strategy or default
+        return PlayerSpec.parse(self.config.player(str(spec))).strategies
+
+    @cached_property
+    def _own_model(self) -> Model | None:
+        model = self.model or self.config.default_model()
+        if isinstance(model, str) and not self.model and self._own_strategies == (Spec(BUILT_IN),):
+            return None
+        return self._model(model) if isinstance(model, str) else model
+
+    @cached_property
+    def _built(self) -> dict[str, Model]:
+        return {}
+
+    def _model(self, named: str) -> Model:
+        spec = Spec.parse(self.config.model(named))
+        model = self._built.get(str(spec))
+        if model is None:
+            rate = price_of(spec.name, spec.arg)
+            model = registry.build("models", spec, keys=self.config.keys, rate=rate)
+            self._built[str(spec)] = model
+        return model
+
+    @cached_property
+    def _task(self) -> Task | None:
+        """The run's task; the script plays arithmetic where none is named."""
+        return cast(Task, registry.build("tasks", Spec.parse(self.task or "arithmetic")))
+
+    def _wanted(self) -> dict[str, frozenset[str]]:
+        layers = [layer for player in self.players for layer in player.layers]
+        return {name: more for layer in layers for name, more in layer.prompts.items()}
+
+    def _setup(self) -> Setup:
+        folders = [Path(self.prompts)] if self.prompts else []
+        cap, seconds = self.cap
+        return Setup(
+            players=self.players,
+            prompts=PromptSet(reader([*folders, shipped()]), self._wanted()),
+            recipe=self._recipe(),
+            limits=Limits(self.fanout, self.answer_tokens),
+            seed=self.seed,
+            manual=Text(self.manual) if self.manual else None,
+            task=self._task,
+            cap=cap,
+            deadline=seconds,
+            calling=Calling(self.concurrency, self.attempts, self.timeout, self.pause),
+        )
+
+    def _recipe(self) -> dict[str, Any]:
+        """What `recorded` builds this again from; aliases and defaults are resolved."""
+        objects = [
+            name
+            for name, part in (("model", self.model), ("strategy", self.strategy))
+            if part is not None and not isinstance(part, str)
+        ]
+        recipe: dict[str, Any] = {
+            "depth": self.levels,
+            "model": self._own_model.name if self._own_model else None,
+            "strategy": "/".join(map(str, self._own_strategies))
+            if "strategy" not in objects
+            else None,
+            "at": {levels: self.config.player(spec) for levels, spec in self.at.items()},
+            "task": self.task,
+            "manual": self.manual,
+            "seed": self.seed,
+            "fanout": self.fanout,
+            "answer_tokens": self.answer_tokens,
+        }
+        return {**recipe, "objects": objects} if objects else recipe
+
+
+def _by_level(players: Sequence[str]) -> str:
+    return ", ".join(f"{level}={player}" for level, player in enumerate(players))
+
+
+def _raised(trace: Trace, budget: str) -> Price:
+    """A resumed run's new cap: in the currencies of the old, not below what is gone already."""
+    cap, _ = parse_budget(budget)
+    for name in CURRENCIES:
+        old, new, gone = (getattr(price, name) for price in (trace.cap, cap, trace.bill))
+        if (old == inf) != (new == inf):
+            raise UsageError(f"the run's cap is in other currencies: {name} was {old}, not {new}")
+        if new < gone:
+            raise UsageError(
+                f"{gone} {name} are spent or unknown already: the new cap must not be below"
+            )
+    return cap

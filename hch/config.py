@@ -1,0 +1,125 @@
+"""Settings by precedence: flags > environment > `hch.toml` > the user's file > defaults.
+
+The only reader of the environment. Keys are named by environment variable, are held as
+`SecretStr`, and stand in no file.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from hch.errors import ConfigError
+
+FILE = "hch.toml"
+
+KEYED_DEFAULTS = (("OPENAI_API_KEY", "openai:gpt-5.4-mini"),)
+"""Which small model answers when none is named and this key is set, in order of preference."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Defaults(_Table):
+    """What `hch ask` takes where no flag says otherwise."""
+
+    model: str | None = None
+    strategy: str | None = None
+    depth: int = Field(2, ge=0)
+    store: str | None = None
+    budget: str | None = None
+
+
+class File(_Table):
+    """What an `hch.toml` may hold; `models` and `players` are aliases for specs."""
+
+    defaults: Defaults = Defaults()
+    models: dict[str, str] = {}
+    players: dict[str, str] = {}
+
+
+class Config(_Table):
+    """The settings in force, where the nearest `hch.toml` lies, and the keys by variable name."""
+
+    file: File = File()
+    root: Path | None = None
+    keys: dict[str, SecretStr] = {}
+    store: str
+
+    @classmethod
+    def read(cls, start: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
+        """From the folder `start` upwards (default: here). Raises ConfigError, naming the file."""
+        env = os.environ if environ is None else environ
+        here = (start or Path.cwd()).resolve()
+        root = next((folder for folder in (here, *here.parents) if (folder / FILE).is_file()), None)
+        home = Path(env.get("HOME") or "~").expanduser()
+        user = Path(env.get("XDG_CONFIG_HOME") or home / ".config") / "hch" / FILE
+        merged = _merged(_toml(user), _toml(root / FILE) if root else {})
+        if model := env.get("HCH_MODEL"):
+            merged.setdefault("defaults", {})["model"] = model
+        file = _checked(merged, root / FILE if root else user)
+        data = Path(env.get("XDG_DATA_HOME") or home / ".local" / "share") / "hch" / "hch.db"
+        place = (
+            env.get("HCH_STORE")
+            or _beside(file.defaults.store, root)
+            or (str(root / "traces" / "hch.db") if root else str(data))
+        )
+        keys = {name: SecretStr(v) for name, v in env.items() if name.endswith("_API_KEY") and v}
+        return cls(file=file, root=root, keys=keys, store=place)
+
+    def model(self, spec: str) -> str:
+        """A model's spec, an alias of the configuration replaced by what it stands for."""
+        return self.file.models.get(spec, spec)
+
+    def player(self, spec: str) -> str:
+        """A player's spec, an alias of the configuration replaced by what it stands for."""
+        return self.file.players.get(spec, spec)
+
+    def default_model(self) -> str | None:
+        """The configured model, else that of the first key that is set, else None."""
+        if self.file.defaults.model:
+            return self.model(self.file.defaults.model)
+        return next((model for key, model in KEYED_DEFAULTS if key in self.keys), None)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    both = dict(under)
+    for key, value in over.items():
+        old = both.get(key)
+        nested = isinstance(value, dict) and isinstance(old, dict)
+        both[key] = _merged(old, value) if nested and isinstance(old, dict) else value
+    return both
+
+
+def _checked(data: dict[str, Any], path: Path) -> File:
+    try:
+        return File.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = [str(step) for step in first["loc"]]
+        if first["type"] == "extra_forbidden":
+            known = Defaults.model_fields if place[:-1] == ["defaults"] else File.model_fields
+            near = get_close_matches(place[-1], list(known), 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise ConfigError(f"{path}: unknown key {'.'.join(place)!r}: {hint}") from None
+        raise ConfigError(f"{path}: {'.'.join(place)}: {first['msg']}") from None
+
+
+def _beside(store: str | None, root: Path | None) -> str | None:
+    return str(root / store) if store and root else store

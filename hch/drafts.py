@@ -1,0 +1,105 @@
+"""From a copy's prompt to the one request that asks a model for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from hch.budget import Price
+from hch.middleware import call_bound
+from hch.prompts import Parts, context_parts, exchange_parts, marked, neutral, question_parts
+from hch.protocols import GrantView, Model, Value
+from hch.replies import ReplyProblem, form, stated
+from hch.rules import Rules
+from hch.types import Message, Part, Path, Question, Request, Sampling, Text, digest
+
+_SHOWN_OF_A_BAD_REPLY = 2000
+
+
+class Drafts:
+    """Makes a copy's requests; remembers the last prompt sent, whose true size is known."""
+
+    def __init__(
+        self, rules: Rules, question: Question, place: tuple[str, int, Path], model: Model
+    ) -> None:
+        self._rules = rules
+        self._question = question
+        self._node, self._level, self._sample = place
+        self._model = model
+        self._sent = ("", 0)
+
+    def draft(
+        self, prompt: str, returns: Any, grant: GrantView, values: Mapping[str, Value]
+    ) -> Request:
+        """The request of a think. Raises PromptError for a prompt that no strategy has named."""
+        rules, question = self._rules, self._question
+        typed = returns is not str
+        filled: dict[str, Parts] = {
+            "question": question_parts(question),
+            "context": context_parts(question),
+            "manual": (Part(rules.manual.body, "manual"),) if rules.manual else (),
+            "level": (Part(str(self._level), "level"),),
+            "grant": (Part(shown(grant), "grant"),),
+            "form": (Part(stated(returns), "form"),) if typed else (),
+        }
+        for name, value in values.items():
+            filled[name] = marked(value, name) if isinstance(value, Text) else exchange_parts(value)
+        request = Request(
+            messages=rules.prompts[prompt].fill(filled),
+            sampling=Sampling(max_tokens=rules.limits.answer_tokens),
+            form=form(returns) if typed else None,
+            sample=self._sample,
+            seed=int(digest(rules.seed, self._sample)[:12], 16),
+            question=question.text.body,
+            instance=question.instance,
+            node=self._node,
+            level=self._level,
+        )
+        return self._sealed(request)
+
+    def repair(self, request: Request, returns: Any, bad: str, problem: ReplyProblem) -> Request:
+        """The same request, its last message extended by the bad reply and what was wrong."""
+        shown_reply = Text(bad[:_SHOWN_OF_A_BAD_REPLY], "model", trusted=False)
+        values: dict[str, Parts] = {
+            "reply": marked(shown_reply, "reply"),
+            "problem": (Part(neutral(str(problem)), "problem"),),
+            "form": (Part(stated(returns), "form"),),
+        }
+        added = [
+            part for message in self._rules.prompts.repair.fill(values) for part in message.parts
+        ]
+        *head, last = request.messages
+        extended = Message(last.role, (*last.parts, Part("\n\n"), *added))
+        return self._sealed(replace(request, messages=(*head, extended)))
+
+    def worst(self, request: Request) -> Price:
+        return call_bound(request, self._model)
+
+    def sent(self, request: Request, tokens: int) -> None:
+        """Remember what a prompt truly took, for the next one that begins with it."""
+        self._sent = (_whole(request), tokens)
+
+    def _sealed(self, request: Request) -> Request:
+        text, tokens = self._sent
+        known = (len(text), tokens) if text and _whole(request).startswith(text) else (0, 0)
+        return replace(request, call=request.key(self._model.name), known=known)
+
+
+def shown(grant: GrantView) -> str:
+    """A grant in words, for H."""
+    amounts = [
+        f"{n} {unit}"
+        for n, unit in (
+            (grant.calls, "calls"),
+            (grant.tokens, "tokens"),
+            (grant.microusd, "millionths of a dollar"),
+            (grant.nodes, "copies"),
+        )
+        if n is not None
+    ]
+    return "about " + ", ".join(amounts) if amounts else "no limit"
+
+
+def _whole(request: Request) -> str:
+    return "".join(message.content for message in request.messages)

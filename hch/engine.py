@@ -1,0 +1,147 @@
+"""HCH: the recursion, and nothing else.
+
+HCH_0 is H alone; HCH_n is H who may put sub-questions to fresh copies of HCH_{n-1}. A copy's
+strategy is H; `Copy` is all it can see and do. What is equal is done once: a request to one
+model, a node under one key, also while in flight. It limits no nodes: parents wait for children,
+and `Throttled` limits calls. It knows no task, no provider, no terminal and no file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from hch.budget import Price
+from hch.errors import ModelError, NodeError
+from hch.events import Amounts, NodeClosed, RootOpened, Words
+from hch.protocols import Model
+from hch.replies import cannot
+from hch.rules import Outcome, Rules
+from hch.types import Answer, Completion, Question, Request, Text, digest
+from hch.workspace import Copy
+
+
+class Engine:
+    """Runs trees under one set of rules; every task it starts belongs to one task group."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._group: asyncio.TaskGroup
+        self._nodes: dict[str, Outcome | asyncio.Task[Outcome]] = {}
+        self._calls: dict[str, Completion | NodeError | asyncio.Task[Completion | NodeError]] = {}
+
+    async def hch(self, copy: Copy) -> Outcome:
+        """HCH_n of a question: H at its workspace, whose `ask` comes back here a level lower."""
+        self.rules.journal.write(copy.opened())
+        answer = Answer("cancelled", None, "the run stopped")
+        try:
+            answer = ended(await copy.strategy(copy))
+        except NodeError as error:
+            answer = Answer(error.status, None, str(error))
+        finally:
+            outcome = copy.outcome(answer)
+            self.rules.journal.write(closed(copy, outcome))
+        self._nodes[copy.key] = outcome
+        return outcome
+
+    async def open(self, copies: Sequence[Copy]) -> list[Outcome]:
+        """What becomes of copies, in order; equal ones, also in flight, are one node."""
+        found = []
+        for copy in copies:
+            node = self._nodes.get(copy.key)
+            if node is None:
+                node = self._nodes[copy.key] = self._group.create_task(self.hch(copy))
+            found.append(node)
+        if running := [node for node in found if isinstance(node, asyncio.Task)]:
+            await asyncio.wait(running)
+        return [node.result() if isinstance(node, asyncio.Task) else node for node in found]
+
+    async def call(self, model: Model, request: Request) -> Completion:
+        """One logical call; equal ones, also in flight, are sent once. Raises NodeError."""
+        found = self._calls.get(request.call)
+        if found is None:
+            found = self._calls[request.call] = self._group.create_task(self._send(model, request))
+        if isinstance(found, asyncio.Task):
+            await asyncio.wait((found,))
+            found = found.result()
+        if isinstance(found, NodeError):
+            raise _again(found)
+        return found
+
+    async def _send(self, model: Model, request: Request) -> Completion | NodeError:
+        result: Completion | NodeError
+        try:
+            result = replace(await model.complete(request), raw=b"", logprobs=None)
+        except NodeError as error:
+            result = error.with_traceback(None)
+        self._calls[request.call] = result
+        return result
+
+    async def run(
+        self,
+        roots: Iterable[Question],
+        grant: Price,
+        done: Callable[[int, Answer], None],
+        *,
+        at_once: int = 256,
+    ) -> None:
+        """Plant every root, `at_once` open at a time, and tell `done` each number and answer.
+
+        Raises what ended the run, as itself, when every open node has been closed.
+        """
+        room = asyncio.Semaphore(at_once)
+        top = (len(self.rules.players) - 1, 0)
+
+        async def grow(index: int, root: Copy) -> None:
+            [outcome] = await self.open([root])
+            done(index, outcome.answer)
+            room.release()
+
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                for index, question in enumerate(roots):
+                    await room.acquire()
+                    root = Copy(self, question, (), top, grant)
+                    source = digest(question.text.body, [t.body for t in question.context])
+                    self.rules.journal.write(RootOpened(index=index, key=root.key, question=source))
+                    self._group.create_task(grow(index, root))
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+
+
+def ended(result: Answer | Text | str) -> Answer:
+    """What a strategy returned, as an answer; a finishing text may say that it cannot."""
+    if isinstance(result, Answer):
+        return result
+    text = Text(result, "model") if isinstance(result, str) else result
+    reason = cannot(text.body)
+    return Answer("answered", text) if reason is None else Answer("unanswered", None, reason)
+
+
+def closed(copy: Copy, outcome: Outcome) -> NodeClosed:
+    answer = outcome.answer
+    assert answer.status != "refused", "a node is never refused"
+    return NodeClosed(
+        key=copy.key,
+        status=answer.status,
+        answer=Words.of(answer.text) if answer.text else None,
+        reason=answer.reason,
+        notes=answer.notes,
+        spent=Amounts.of(outcome.spent),
+    )
+
+
+def _again(error: NodeError) -> NodeError:
+    """The same failure for one more asker; an exception object is raised once only."""
+    if isinstance(error, ModelError):
+        return ModelError(str(error), kind=error.kind, ran=error.ran)
+    return type(error)(str(error))
+
+
+def _first(group: BaseExceptionGroup) -> BaseException:
+    """The error that ended a run, out of the group it came in."""
+    leaf: BaseException = group
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    return leaf

@@ -1,0 +1,322 @@
+"""What happened in a run, as a tagged union: the truth of which everything else is a fold.
+
+Events name a node by its key. Those of nodes are idempotent by `identity`, so that a resume
+appends only what is missing; the last `NodeClosed` of a key wins. No event stamps itself: a
+`Record` adds run, number and time. `FORMAT` rises when an old reader could misread a new event.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, TypeAdapter
+
+from hch.budget import Price
+from hch.types import (
+    Answer,
+    Completion,
+    Message,
+    Part,
+    Path,
+    Sampling,
+    Status,
+    Text,
+    TokenLogprob,
+    Usage,
+)
+
+FORMAT = 1
+
+
+def _chars(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return value
+
+
+Chars: TypeAlias = Annotated[str, PlainValidator(_chars)]
+"""Any Python string: unlike pydantic's own, lone surrogates pass."""
+
+Amount: TypeAlias = Annotated[
+    float,
+    PlainValidator(lambda n: float("inf") if n is None else n),
+    PlainSerializer(lambda n: None if n == float("inf") else n),
+]
+
+
+class Wire(BaseModel):
+    """What enters or leaves as bytes: frozen, and nothing unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Amounts(Wire):
+    """A `Price` on the wire; null is infinity."""
+
+    calls: Amount
+    tokens: Amount
+    microusd: Amount
+    nodes: Amount
+
+    @classmethod
+    def of(cls, price: Price) -> Amounts:
+        calls, tokens, microusd, nodes = price.amounts()
+        return cls(calls=calls, tokens=tokens, microusd=microusd, nodes=nodes)
+
+    def price(self) -> Price:
+        return Price(self.calls, self.tokens, self.microusd, self.nodes)
+
+
+class Words(Wire):
+    """A `Text` on the wire."""
+
+    body: Chars
+    source: str
+    trusted: bool
+
+    @classmethod
+    def of(cls, text: Text) -> Words:
+        return cls(body=text.body, source=text.source, trusted=text.trusted)
+
+    def text(self) -> Text:
+        return Text(self.body, self.source, self.trusted)
+
+
+class RunStarted(Wire):
+    """How the run was set up: enough to build it again (`setup`), its grants and its cap.
+
+    `roots` is where the root questions come from: `{"questions": [Words and context…]}`.
+    `prompts` maps the name of every prompt in use to its exact text.
+    """
+
+    type: Literal["RunStarted"] = "RunStarted"
+    format: int = FORMAT
+    version: str
+    setup: dict[str, Any]
+    players: tuple[str, ...]
+    prompts: dict[str, Chars]
+    seed: int
+    roots: dict[str, Any]
+    count: int
+    grant: Amounts
+    cap: Amounts
+
+
+class RootOpened(Wire):
+    """Root `index` is the node `key`; `question` is the digest of what the source gave."""
+
+    type: Literal["RootOpened"] = "RootOpened"
+    index: int
+    key: str
+    question: str
+
+
+class NodeOpened(Wire):
+    """A copy of HCH_level got a question, as wrapper number `wrapper` of its player."""
+
+    type: Literal["NodeOpened"] = "NodeOpened"
+    key: str
+    level: int
+    wrapper: int
+    player: str
+    question: Words
+    context: tuple[Words, ...]
+    instance: str | None
+    sample: Path
+    grant: Amounts
+
+
+class Thought(Wire):
+    """Think number `index` of the node `parent` came to `request`, by the prompt of that name."""
+
+    type: Literal["Thought"] = "Thought"
+    parent: str
+    index: int
+    request: str
+    prompt: str
+
+
+class Asked(Wire):
+    """The node `parent` asked: slot numbers run over all its rounds; child, or why there is none.
+
+    `how` is `ask` for a sub-question a level down, `try` for the same question a wrapper in.
+    """
+
+    type: Literal["Asked"] = "Asked"
+    parent: str
+    slot: int
+    round: int
+    how: Literal["ask", "try", "put"] = "ask"
+    question: Words
+    child: str | None = None
+    refusal: str | None = None
+
+
+class PrimitiveAnswered(Wire):
+    """The node `parent` asked the task's oracle; `status` None: it is no primitive question."""
+
+    type: Literal["PrimitiveAnswered"] = "PrimitiveAnswered"
+    parent: str
+    index: int
+    question: Chars
+    status: str | None
+    answer: Chars | None
+    reason: str = ""
+
+
+class CallIntended(Wire):
+    """Attempt `attempt` of a request is about to be sent; `worst` is reserved for it on the bill.
+
+    `messages` are (role, (origin, body)…) for each message, as sent.
+    """
+
+    type: Literal["CallIntended"] = "CallIntended"
+    request: str
+    attempt: int
+    node: str
+    model: str
+    messages: tuple[tuple[str, tuple[tuple[str, Chars], ...]], ...]
+    sampling: dict[str, Any]
+    form: tuple[str, str] | None
+    sample: Path
+    seed: int
+    question: Chars
+    instance: str | None
+    worst: Amounts
+
+    def sent(self) -> tuple[Message, ...]:
+        return tuple(
+            Message(role, tuple(Part(body, origin) for origin, body in parts))  # type: ignore[arg-type]
+            for role, parts in self.messages
+        )
+
+    def sampled(self) -> Sampling:
+        stop = self.sampling.get("stop")
+        return Sampling(**{**self.sampling, "stop": stop and tuple(stop)})
+
+
+class CallFinished(Wire):
+    """An attempt brought a completion, at this true price. `raw` is the reply as received."""
+
+    type: Literal["CallFinished"] = "CallFinished"
+    request: str
+    attempt: int
+    text: Chars
+    finish: Literal["stop", "length", "refusal", "content_filter"]
+    usage: tuple[int, int, int, int]
+    price: Amounts
+    thinking: Chars = ""
+    logprobs: tuple[tuple[Chars, float, tuple[tuple[Chars, float], ...]], ...] | None = None
+    raw: bytes = b""
+
+    def completion(self) -> Completion:
+        tokens = None
+        if self.logprobs is not None:
+            tokens = tuple(TokenLogprob(*token) for token in self.logprobs)
+        return Completion(
+            self.text, self.finish, Usage(*self.usage), tokens, self.thinking, self.raw
+        )
+
+
+class CallFailed(Wire):
+    """An attempt failed; `price` is what is counted for it. `kind` is one word for the fault."""
+
+    type: Literal["CallFailed"] = "CallFailed"
+    request: str
+    attempt: int
+    kind: str
+    message: Chars
+    price: Amounts
+
+
+class CallGivenUp(Wire):
+    """No further attempt of a request is made; its thinker ends with this failure.
+
+    `dead` marks those that stopped the run because their endpoint answered nobody.
+    """
+
+    type: Literal["CallGivenUp"] = "CallGivenUp"
+    request: str
+    attempts: int
+    kind: str
+    message: Chars
+    dead: bool = False
+
+
+class NodeClosed(Wire):
+    """How a node ended, and what it spent of its grant, children included."""
+
+    type: Literal["NodeClosed"] = "NodeClosed"
+    key: str
+    status: Status
+    answer: Words | None
+    reason: Chars
+    notes: tuple[Chars, ...]
+    spent: Amounts
+
+    def outcome(self) -> Answer:
+        text = self.answer.text() if self.answer else None
+        return Answer(self.status, text, self.reason, self.notes)
+
+
+class RunStopped(Wire):
+    """The run ended before its roots did; it can be resumed. `kind` is the error's name."""
+
+    type: Literal["RunStopped"] = "RunStopped"
+    kind: str
+    reason: Chars
+
+
+class RunResumed(Wire):
+    """The run goes on, under this cap."""
+
+    type: Literal["RunResumed"] = "RunResumed"
+    version: str
+    cap: Amounts
+
+
+class RunFinished(Wire):
+    """Every root has closed. A run without this event is unfinished."""
+
+    type: Literal["RunFinished"] = "RunFinished"
+    statuses: dict[str, int]
+
+
+Event: TypeAlias = (
+    RunStarted | RootOpened | NodeOpened | Thought | Asked | PrimitiveAnswered | CallIntended
+    | CallFinished | CallFailed | CallGivenUp | NodeClosed | RunStopped | RunResumed | RunFinished
+)  # fmt: skip
+
+_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+
+
+class Record(Wire):
+    """An event with its run, its number in that run (from 1) and its time in Unix seconds."""
+
+    run: str
+    seq: int
+    at: float
+    event: Annotated[Event, Field(discriminator="type")]
+
+
+def decode(data: dict[str, Any]) -> Event:
+    """An event from its plain data. Raises pydantic.ValidationError for anything else."""
+    return _EVENT.validate_python(data)
+
+
+def identity(event: Event) -> tuple[str, ...] | None:
+    """What makes two node events the same one; None for events that may well repeat."""
+    match event:
+        case RootOpened(index=index):
+            return ("root", str(index))
+        case NodeOpened(key=key):
+            return ("open", key)
+        case Thought(parent=parent, index=index):
+            return ("thought", parent, str(index))
+        case Asked(parent=parent, slot=slot):
+            return ("asked", parent, str(slot))
+        case PrimitiveAnswered(parent=parent, index=index):
+            return ("primitive", parent, str(index))
+        case NodeClosed(key=key):
+            return ("closed", key)
+    return None

@@ -1,0 +1,85 @@
+"""What a run writes of itself: its events, in order, and of a call what was sent and received."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+
+from hch.budget import Price
+from hch.events import Amounts, CallFinished, CallIntended, Event, NodeClosed, identity
+from hch.protocols import Store
+from hch.types import Completion, Request
+
+
+class Journal:
+    """Writes one run's events. On a resume it leaves out the node events that are there already."""
+
+    def __init__(
+        self,
+        store: Store,
+        run: str,
+        clock: Callable[[], float],
+        written: Mapping[tuple[str, ...], NodeClosed | None] | None = None,
+        watch: Callable[[Event], None] | None = None,
+    ) -> None:
+        self._store = store
+        self._run = run
+        self._clock = clock
+        self._written = written or {}
+        self._watch = watch
+
+    def write(self, event: Event) -> None:
+        """Queue an event; a node event that is there already is not written again.
+
+        Whoever watches is told of both.
+        """
+        if self._watch:
+            self._watch(event)
+        if self._written and self._is_written(event):
+            return
+        self._store.append(self._run, self._clock(), event)
+
+    def _is_written(self, event: Event) -> bool:
+        name = identity(event)
+        if name is None or name not in self._written:
+            return False
+        return not isinstance(event, NodeClosed) or self._written[name] == event
+
+    async def durable(self) -> None:
+        """Wait until all that was written is durable. Raises StoreError."""
+        await self._store.durable()
+
+
+def intended(request: Request, key: str, attempt: int, model: str, worst: Price) -> CallIntended:
+    return CallIntended(
+        request=key,
+        attempt=attempt,
+        node=request.node,
+        model=model,
+        messages=tuple(
+            (message.role, tuple((part.origin, part.body) for part in message.parts))
+            for message in request.messages
+        ),
+        sampling={k: v for k, v in asdict(request.sampling).items() if v is not None},
+        form=(request.form.name, request.form.schema) if request.form else None,
+        sample=request.sample,
+        seed=request.seed,
+        question=request.question,
+        instance=request.instance,
+        worst=Amounts.of(worst),
+    )
+
+
+def finished(key: str, attempt: int, completion: Completion, price: Price) -> CallFinished:
+    usage, tokens = completion.usage, completion.logprobs
+    return CallFinished(
+        request=key,
+        attempt=attempt,
+        text=completion.text,
+        finish=completion.finish,
+        usage=(usage.input, usage.output, usage.cached, usage.reasoning),
+        price=Amounts.of(price),
+        thinking=completion.thinking,
+        logprobs=None if tokens is None else tuple((t.token, t.logprob, t.top) for t in tokens),
+        raw=completion.raw,
+    )

@@ -1,0 +1,286 @@
+"""Models that wrap a model, each with one concern, in this order from the outside:
+
+Recorded > Retrying > Throttled > Journalled > Deadline > the provider's model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Mapping
+from itertools import count
+
+import tenacity
+
+from hch.budget import MESSAGE_TOKENS, Bill, Price, token_bound, worst_call
+from hch.errors import (
+    BillExhausted,
+    ConfigError,
+    DeadEndpoint,
+    HchError,
+    ModelError,
+    NodeError,
+    TransientModelError,
+)
+from hch.events import Amounts, CallFailed, CallGivenUp
+from hch.journal import Journal, finished, intended
+from hch.protocols import Model
+from hch.types import Completion, Request, Usage
+
+
+class Endpoint:
+    """What every call to one endpoint shares: its slots, a common pause, and whether it lives."""
+
+    DEAD_AFTER = 20
+
+    def __init__(self, name: str, limit: int) -> None:
+        self.name = name
+        self.free = limit
+        self.flying = 0
+        self.queue: list[tuple[int, int, asyncio.Future[None]]] = []
+        self.paused_until = 0.0
+        self.replied = False
+        self.given_up = 0
+        self.numbers = count()
+
+    @property
+    def dead(self) -> bool:
+        """It gave up call after call, or all there were so far and nothing is in flight."""
+        return self.given_up >= self.DEAD_AFTER or not (self.replied or self.flying or self.queue)
+
+
+class Wrapper:
+    """A model round a model: the inner one's name, endpoint and price."""
+
+    def __init__(self, inner: Model) -> None:
+        self.inner = inner
+        self.name = inner.name
+        self.endpoint = inner.endpoint
+        self.rate = inner.rate
+        self.keyed = inner.keyed
+        self.at_once = getattr(inner, "at_once", None)
+
+    async def complete(self, request: Request) -> Completion:
+        return await self.inner.complete(request)
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+
+class Recorded(Wrapper):
+    """A request found in the recording is not sent: its reply, or failure, comes from there."""
+
+    def __init__(self, inner: Model, recording: Mapping[str, Completion | NodeError]) -> None:
+        super().__init__(inner)
+        self._recording = recording
+
+    async def complete(self, request: Request) -> Completion:
+        if self._recording:
+            found = self._recording.get(request.call)
+            if isinstance(found, NodeError):
+                raise found
+            if found is not None:
+                return found
+        return await self.inner.complete(request)
+
+
+class Retrying(Wrapper):
+    """The only retry loop: entered after a first failure, ends in a completion or `CallGivenUp`."""
+
+    def __init__(
+        self, inner: Model, journal: Journal, endpoint: Endpoint, attempts: int, pause: float
+    ) -> None:
+        super().__init__(inner)
+        self._journal = journal
+        self._endpoint = endpoint
+        self._attempts = attempts
+        self._pause = pause
+
+    async def complete(self, request: Request) -> Completion:
+        try:
+            return await self.inner.complete(request)
+        except TransientModelError as error:
+            last: ModelError = error
+        except ModelError as error:
+            raise await self._given_up(request, error, 1) from error
+        tries = [0]
+        try:
+            return await self._again(request, last, tries)
+        except ModelError as error:
+            raise await self._given_up(request, error, tries[0]) from error
+
+    async def _again(self, request: Request, first: ModelError, tries: list[int]) -> Completion:
+        async def attempt() -> Completion:
+            tries[0] += 1
+            if tries[0] == 1:
+                raise first
+            return await self.inner.complete(request)
+
+        return await tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(self._attempts),
+            wait=tenacity.wait_random_exponential(multiplier=self._pause, max=100 * self._pause),
+            retry=tenacity.retry_if_exception_type(TransientModelError),
+            reraise=True,
+        )(attempt)
+
+    async def _given_up(self, request: Request, error: ModelError, attempts: int) -> HchError:
+        transient = isinstance(error, TransientModelError)
+        self._endpoint.given_up = self._endpoint.given_up + 1 if transient else 0
+        self._endpoint.replied |= not transient
+        dead = transient and self._endpoint.dead
+        self._journal.write(
+            CallGivenUp(
+                request=request.call,
+                attempts=attempts,
+                kind=error.kind,
+                message=str(error),
+                dead=dead,
+            )
+        )
+        await self._journal.durable()
+        if dead:
+            return DeadEndpoint(f"{self._endpoint.name} does not answer: {error}")
+        return ModelError(f"the call was given up ({error.kind}): {error}", kind=error.kind)
+
+
+class Throttled(Wrapper):
+    """Lets so many requests of an endpoint fly, lowest level first; one `Retry-After` stops all."""
+
+    def __init__(self, inner: Model, endpoint: Endpoint) -> None:
+        super().__init__(inner)
+        self._shared = endpoint
+
+    async def complete(self, request: Request) -> Completion:
+        await self._enter(request.level)
+        try:
+            await self._pause()
+            completion = await self.inner.complete(request)
+        except TransientModelError as error:
+            if error.retry_after:
+                until = asyncio.get_running_loop().time() + error.retry_after
+                self._shared.paused_until = max(self._shared.paused_until, until)
+            raise
+        finally:
+            self._leave()
+        self._shared.given_up, self._shared.replied = 0, True
+        return completion
+
+    async def _pause(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while (rest := self._shared.paused_until - clock()) > 0:  # noqa: ASYNC110 - may be prolonged
+            await asyncio.sleep(rest)
+
+    async def _enter(self, level: int) -> None:
+        shared = self._shared
+        if shared.free > 0:
+            shared.free -= 1
+        else:
+            place = asyncio.get_running_loop().create_future()
+            heapq.heappush(shared.queue, (level, next(shared.numbers), place))
+            try:
+                await place
+            except asyncio.CancelledError:
+                if place.done() and not place.cancelled():
+                    self._pass_on()
+                raise
+        shared.flying += 1
+
+    def _leave(self) -> None:
+        self._shared.flying -= 1
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        while self._shared.queue:
+            _, _, place = heapq.heappop(self._shared.queue)
+            if not place.done():
+                place.set_result(None)
+                return
+        self._shared.free += 1
+
+
+class Journalled(Wrapper):
+    """Each attempt: reserve, commit the intent, send, commit the reply and its price, settle."""
+
+    def __init__(
+        self, inner: Model, journal: Journal, bill: Bill, attempts: Mapping[str, int] | None = None
+    ) -> None:
+        super().__init__(inner)
+        self._journal = journal
+        self._bill = bill
+        self._attempts = dict(attempts or {})
+
+    async def complete(self, request: Request) -> Completion:
+        key = request.call
+        worst = call_bound(request, self.inner)
+        await self._bill.reserve(worst)
+        settled = worst
+        try:
+            attempt = self._attempts[key] = self._attempts.get(key, 0) + 1
+            self._journal.write(intended(request, key, attempt, self.name, worst))
+            await self._journal.durable()
+            try:
+                completion = await self.inner.complete(request)
+            except ModelError as error:
+                settled = self._failure_price(error, worst)
+                await self._failed(key, attempt, error.kind, str(error), settled)
+                raise
+            except ConfigError as error:
+                settled = Price()
+                await self._failed(key, attempt, "refused", str(error), settled)
+                raise
+            settled = self._price(completion.usage)
+            self._journal.write(finished(key, attempt, completion, settled))
+            await self._journal.durable()
+            self._attempts.pop(key, None)
+        finally:
+            self._bill.settle(worst, settled)
+        if self._bill.overshoot != Price():
+            raise BillExhausted(
+                f"{self.name} used more than its worst case: {worst.lacks(settled)}"
+            )
+        return completion
+
+    async def _failed(self, key: str, attempt: int, kind: str, message: str, price: Price) -> None:
+        self._journal.write(
+            CallFailed(
+                request=key, attempt=attempt, kind=kind, message=message, price=Amounts.of(price)
+            )
+        )
+        await self._journal.durable()
+
+    def _price(self, usage: Usage) -> Price:
+        dollars = self.rate.cost(usage) if self.rate else 0
+        return Price(1, usage.input + usage.output, dollars)
+
+    def _failure_price(self, error: ModelError, worst: Price) -> Price:
+        """Nothing where the provider says it did not run, its usage where told, else the worst."""
+        if not error.ran:
+            return Price()
+        return self._price(Usage(*error.usage)) if error.usage else worst
+
+
+class Deadline(Wrapper):
+    """Ends an attempt after so many seconds in all, also when bytes drip."""
+
+    def __init__(self, inner: Model, seconds: float) -> None:
+        super().__init__(inner)
+        self._seconds = seconds
+
+    async def complete(self, request: Request) -> Completion:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self.inner.complete(request)
+        except TimeoutError as error:
+            message = f"no whole reply within {self._seconds:g} s"
+            raise TransientModelError(message, kind="timeout") from error
+
+
+def call_bound(request: Request, model: Model) -> Price:
+    """The worst case of a request: its input bounded by its text, its output by its limit."""
+    characters, known = request.known
+    text = "".join(message.content for message in request.messages)[characters:]
+    schema = request.form.schema if request.form else ""
+    tokens = (
+        known + token_bound(text) + token_bound(schema) + MESSAGE_TOKENS * len(request.messages)
+    )
+    return worst_call(tokens, request.sampling.max_tokens or 0, model.rate)

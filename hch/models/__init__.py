@@ -1,0 +1,1 @@
+"""One file per model plugin: `build(arg, *, options…)` gives a `hch.protocols.Model`."""

@@ -1,0 +1,215 @@
+"""Prompt files to messages: one pass of `$name` over a file, never over what was filled in.
+
+A file has sections, each under a line `--- system ---` or `--- user ---`. Its placeholders are
+`ALWAYS` and those that its strategy names: exactly these, or PromptError before anything is sent.
+A placeholder that stands alone on its line and has nothing to show takes its line with it.
+
+Text of children and documents stands between marks made from its own hash. No text can contain
+its own hash, so none can end its own block; equal text gives equal bytes, so prefix caches work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template as Grammar
+
+from hch.errors import PromptError
+from hch.types import Exchange, Message, Part, Question, Text
+
+ALWAYS = frozenset({"question", "context", "manual"})
+REPAIR = "repair"
+REPAIR_PLACEHOLDERS = frozenset({"problem", "reply", "form"})
+
+Parts = tuple[Part, ...]
+
+_SECTION = re.compile(r"^--- (system|user) ---[ \t]*\n", re.MULTILINE)
+_ROLES = re.compile(
+    r"<(?=\||/?s>|/?(?:start|end)_of_turn>|/?(?:system|user|assistant|human)>|</?(?:text|SYS)\b)"
+    r"|\[(?=/?INST\])|^(?=(?:Human|Assistant|System|User):)",
+    re.MULTILINE | re.IGNORECASE,
+)
+_SHOWN_REFUSALS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a prompt file: literal text, or the name of what is filled in there."""
+
+    text: str
+    name: str | None = None
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt file: its name, its exact text, and the pieces of each of its messages."""
+
+    name: str
+    text: str
+    messages: tuple[tuple[str, tuple[Piece, ...]], ...]
+
+    @classmethod
+    def parse(cls, name: str, text: str, wanted: frozenset[str]) -> Prompt:
+        """Raises PromptError where the placeholders are not exactly those wanted."""
+        head, *sections = _SECTION.split(text)
+        if not sections or head.strip():
+            raise PromptError(f"prompt {name!r}: it must begin with --- system --- or --- user ---")
+        pairs = zip(sections[::2], sections[1::2], strict=True)
+        messages = tuple((role, tuple(_pieces(name, body.strip("\n")))) for role, body in pairs)
+        found = {piece.name for _, pieces in messages for piece in pieces if piece.name}
+        if missing := wanted - found:
+            raise PromptError(f"prompt {name!r} lacks {_listed(missing)}: put it into the file")
+        if unknown := found - wanted:
+            raise PromptError(
+                f"prompt {name!r} has {_listed(unknown)}; it may have {_listed(wanted)}"
+            )
+        return cls(name, text, messages)
+
+    def fill(self, values: Mapping[str, Parts]) -> tuple[Message, ...]:
+        """The messages with every placeholder's parts put in; what is put in is not read again."""
+        filled = ((role, tuple(_filled(pieces, values))) for role, pieces in self.messages)
+        return tuple(
+            Message(role, parts)  # type: ignore[arg-type]
+            for role, parts in filled
+            if any(part.body.strip() for part in parts)
+        )
+
+
+class PromptSet:
+    """The prompts of a run by name; `read` gives the exact text of each."""
+
+    def __init__(self, read: Callable[[str], str], wanted: Mapping[str, frozenset[str]]) -> None:
+        self._prompts = {
+            name: Prompt.parse(name, read(name), more | ALWAYS)
+            for name, more in sorted(wanted.items())
+        }
+        self.repair = Prompt.parse(REPAIR, read(REPAIR), REPAIR_PLACEHOLDERS)
+
+    def __getitem__(self, name: str) -> Prompt:
+        if name not in self._prompts:
+            raise PromptError(f"no strategy of this run has named the prompt {name!r}")
+        return self._prompts[name]
+
+    def texts(self) -> dict[str, str]:
+        """Every prompt's exact text by name, the one for repairs included."""
+        return {prompt.name: prompt.text for prompt in (*self._prompts.values(), self.repair)}
+
+
+def shipped() -> Path:
+    """The folder of hch's own prompts: the checkout's, or the wheel's."""
+    package = Path(__file__).parent
+    wheel = package / "_prompts"
+    return wheel if wheel.is_dir() else package.parent / "prompts"
+
+
+def marked(text: Text, origin: str) -> Parts:
+    """A text as data, between marks made from its own hash."""
+    mark = text.mark
+    return (
+        Part(f"<<text {mark}>>\n"),
+        Part(neutral(text.body), origin),
+        Part(f"\n<</text {mark}>>"),
+    )
+
+
+def neutral(body: str) -> str:
+    """A body in which no role marker of a chat template and no mark of ours is left whole."""
+    encodable = body.encode("utf-8", "replace").decode()
+    return _ROLES.sub(lambda match: f"{match[0]}\u00b7", encodable)
+
+
+def question_parts(question: Question) -> Parts:
+    return (Part(neutral(question.text.body), "question"),)
+
+
+def context_parts(question: Question) -> Parts:
+    """The texts sent along, numbered from 1 as the typed replies name them."""
+    return tuple(
+        part
+        for i, text in enumerate(question.context, 1)
+        for part in (Part(f"{'' if i == 1 else chr(10)}Text {i}:\n"), *marked(text, f"context {i}"))
+    )
+
+
+def exchange_parts(exchanges: Sequence[Exchange]) -> Parts:
+    """What was asked and what came back; of many refusals a few are shown and the rest counted."""
+    parts: list[Part] = []
+    more: Counter[str] = Counter()
+    refused = 0
+    for i, exchange in enumerate(exchanges, 1):
+        refused += exchange.answer.status == "refused"
+        if exchange.answer.status == "refused" and refused > _SHOWN_REFUSALS:
+            more[exchange.answer.reason] += 1
+        else:
+            parts += _exchange(i, exchange)
+    parts += (Part(f"\n\n{n} more questions were refused: {reason}") for reason, n in more.items())
+    return tuple(parts)
+
+
+def _exchange(i: int, exchange: Exchange) -> Iterable[Part]:
+    answer, asked = exchange.answer, " ".join(neutral(exchange.question.text.body[:2000]).split())
+    yield Part(f"{chr(10) * 2 * (i > 1)}Sub-question {i}: ")
+    yield Part(asked, f"sub-question {i}")
+    if answer.text is not None and answer.answered:
+        yield Part("\nAnswer:\n")
+        yield from marked(answer.text, f"answer {i}")
+    else:
+        yield Part(f"\nNo answer ({answer.status}): ")
+        yield Part(" ".join(neutral(answer.reason[:2000]).split()), f"reason {i}")
+
+
+def _filled(pieces: Sequence[Piece], values: Mapping[str, Parts]) -> Iterable[Part]:
+    drop_newline = False
+    for piece in pieces:
+        if piece.name is None:
+            body = piece.text[1:] if drop_newline and piece.text.startswith("\n") else piece.text
+            drop_newline = False
+            if body:
+                yield Part(body)
+            continue
+        parts = values[piece.name]
+        drop_newline = piece.alone and not parts
+        yield from parts
+
+
+def _pieces(name: str, body: str) -> Iterable[Piece]:
+    at = 0
+    for match in Grammar.pattern.finditer(body):
+        found = match["named"] or match["braced"]
+        if match["invalid"] is not None:
+            raise PromptError(
+                f"prompt {name!r}: a lone $ in {body[match.start() :][:20]!r}; write $$"
+            )
+        if literal := body[at : match.start()] + ("$" if found is None else ""):
+            yield Piece(literal)
+        at = match.end()
+        if found is not None:
+            before = body[: match.start()].rpartition("\n")[2]
+            alone = not before and body[at : at + 1] in ("\n", "")
+            yield Piece("", found, alone)
+    if rest := body[at:]:
+        yield Piece(rest)
+
+
+def reader(folders: Sequence[Path]) -> Callable[[str], str]:
+    """Reads a prompt by name from the first of these folders that has it. Raises PromptError."""
+
+    def read(name: str) -> str:
+        for folder in folders:
+            path = folder / f"{name}.md"
+            if path.is_file():
+                try:
+                    return path.read_text("utf-8").replace("\r\n", "\n")
+                except (OSError, UnicodeDecodeError) as error:
+                    raise PromptError(f"prompt file {path} cannot be read: {error}") from error
+        raise PromptError(f"no prompt {name!r} in {', '.join(map(str, folders))}")
+
+    return read
+
+
+def _listed(names: Iterable[str | None]) -> str:
+    return ", ".join(f"${name}" for name in sorted(filter(None, names)))

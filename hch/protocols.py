@@ -1,0 +1,285 @@
+"""Everything pluggable, on one page. A plugin's `build(...)` returns one of these."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Protocol, TypeVar, overload, runtime_checkable
+
+from hch.budget import Price, Rate
+from hch.events import Event, Record
+from hch.replies import Reply
+from hch.types import Answer, Completion, Exchange, Question, Request, Text
+
+R = TypeVar("R", bound=Reply)
+
+
+@runtime_checkable
+class Model(Protocol):
+    """H's brain: one value in, one value out, so that concerns wrap it.
+
+    `name` is its canonical spec, part of every request's key. `endpoint` names what it shares
+    limits with, and `at_once` how many requests it can take, if that is limited. `rate` is its
+    price, or None where unknown; `keyed` says that a key pays for it.
+    """
+
+    name: str
+    endpoint: str
+    rate: Rate | None
+    keyed: bool
+    at_once: int | None
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer one request. Raises TransientModelError, ModelError, ConfigError."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and threads; the model may be used again afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GrantView:
+    """What H is told of its grant: each finite amount as a power of two, None where infinite."""
+
+    calls: int | None
+    tokens: int | None
+    microusd: int | None
+    nodes: int | None
+
+
+class Workspace(Protocol):
+    """What one copy of H can see and do. A second call at the same time raises RuntimeError."""
+
+    question: Question
+    level: int
+
+    @property
+    def grant(self) -> GrantView:
+        """What is left of the grant, rounded: all that H may be told of it."""
+        ...
+
+    @property
+    def asked(self) -> tuple[Exchange, ...]:
+        """Everything asked so far and what came back, refusals too, in the order of asking."""
+        ...
+
+    @overload
+    async def think(
+        self, prompt: str, /, *, returns: type[str] = str, last: bool = False, **values: Value
+    ) -> str: ...
+    @overload
+    async def think(
+        self, prompt: str, /, *, returns: type[R], last: bool = False, **values: Value
+    ) -> R: ...
+    async def think(
+        self, prompt: str, /, *, returns: Any = str, last: bool = False, **values: Value
+    ) -> Any:
+        """H works on a prompt: a text, or a typed reply. Unless `last`, the finish stays paid for.
+
+        Raises GrantExhausted, LengthError, ReplyError, RefusalError, ModelError.
+        """
+        ...
+
+    async def ask(self, *questions: Question, last: bool = False) -> list[Answer]:
+        """Put questions to fresh copies of HCH_{level-1}; their answers, in the order of asking.
+
+        `last` says that no further round follows, so that all that is left is shared out.
+        """
+        ...
+
+    async def primitive(self, question: Question) -> Answer | None:
+        """The answer of the task's oracle; None where the question is not primitive."""
+        ...
+
+    async def tries(self, n: int, *context: Text, of: int | None = None) -> list[Answer]:
+        """For wrappers: n more independent tries of the own question, of at most `of` in all."""
+        ...
+
+    def quote(
+        self, prompt: str, /, *, returns: Any = str, coming: int = 0, **values: Value
+    ) -> Price:
+        """The worst case of that think, with `coming` more answers in its prompt than now."""
+        ...
+
+    def affords(self, *prices: Price) -> bool:
+        """Whether what is left of the grant covers the sum of these."""
+        ...
+
+    def below(self) -> Price:
+        """The least that a sub-question as long as the own one can cost."""
+        ...
+
+    def note(self, note: str) -> None:
+        """Put a note on the node's answer; `fallback: …` and `cut: …` make its tree not clean."""
+        ...
+
+
+Value = Text | Sequence[Exchange]
+"""What a strategy puts into a prompt of its own: a text, or what it asked and was told."""
+
+
+class Strategy(Protocol):
+    """How a node turns its question into an answer.
+
+    `prompts` maps each prompt it uses to the placeholders that its file must have beside those
+    that every file has (`hch.prompts.ALWAYS`). `thinks` is False where it needs no model.
+    `refuses_repeats`: a child that repeats its asker's question word for word is refused.
+    """
+
+    @property
+    def prompts(self) -> Mapping[str, frozenset[str]]: ...
+    @property
+    def thinks(self) -> bool: ...
+    @property
+    def refuses_repeats(self) -> bool: ...
+
+    async def __call__(self, workspace: Workspace) -> Answer | Text | str: ...
+
+    def least(self, workspace: Workspace) -> Price:
+        """With less it cannot answer at all (the node itself not counted)."""
+        ...
+
+    def finish(self, workspace: Workspace, m: int) -> Price:
+        """The worst case of replying after m more answers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One problem of a task: its facts as JSON-like data, and their digest."""
+
+    facts: Any
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A step of H's script: put this term to HCH_{n-1}; `again` asks for another sample."""
+
+    term: Any
+    again: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Primitive:
+    """A step of H's script: put this term to the task's oracle."""
+
+    term: Any
+
+
+Step = Ask | Primitive | tuple[Ask, ...]
+"""What a script yields; a tuple of asks is one round and is sent a tuple of answers."""
+
+
+class Task(Protocol):
+    """A problem family with checkable answers; no I/O.
+
+    One description drives the tree, a batched loop and the tests. `Term` is a task's own type.
+    """
+
+    name: str
+
+    def sample(self, rng: Random, size: int) -> Instance:
+        """A random instance of this size."""
+        ...
+
+    def questions(self, instance: Instance, rng: Random) -> Iterator[Question]:
+        """Root questions by the task's law, without end or until all are given."""
+        ...
+
+    def parse(self, text: str) -> Any:
+        """The term that a question's text means. Raises ValueError with what is wrong."""
+        ...
+
+    def render(self, term: Any) -> str:
+        """The text of a question; `parse` is its inverse."""
+        ...
+
+    def beyond(self, term: Any, level: int) -> str | None:
+        """Why HCH_level cannot answer this term, where that can be told beforehand."""
+        ...
+
+    def steps(self, term: Any) -> Generator[Step, Any, Answer]:
+        """H's script: yields what is asked, is sent the answers, returns H's answer."""
+        ...
+
+    def primitive(self, instance: Instance | None, term: Any, rng: Random) -> Answer | None:
+        """The oracle: the exact answer of a primitive question, None for any other."""
+        ...
+
+    def truth(self, instance: Instance | None, term: Any) -> Answer:
+        """The right answer."""
+        ...
+
+    def valid(self, term: Any, answer: Answer) -> bool:
+        """Whether an answer has the type that this term's answers have."""
+        ...
+
+    def grade(self, instance: Instance | None, term: Any, answer: Answer) -> bool:
+        """Whether an answer is right."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as the index lists it. `status` is the first root's, or `unfinished` or `running`.
+
+    `started` is in Unix seconds, `seconds` the time between its first and last event.
+    """
+
+    run: str
+    started: float
+    question: str
+    players: tuple[str, ...]
+    roots: int
+    status: str
+    nodes: int
+    calls: int
+    tokens: int
+    microusd: int
+    seconds: float
+
+
+class Store(Protocol):
+    """Where runs are kept: an append-only list of events for each, and an index that is derived.
+
+    Every method but `durable` is plain; all raise StoreError. `append` may be called from one
+    event loop at a time; reading is possible meanwhile, from this process and from others.
+    """
+
+    place: str
+
+    def append(self, run: str, at: float, event: Event) -> None:
+        """Queue an event, in order; it is durable with the next `durable`."""
+        ...
+
+    async def durable(self) -> None:
+        """Wait until all appended so far is durable; one group commit serves all who wait."""
+        ...
+
+    def flush(self) -> None:
+        """Make everything appended so far durable before returning."""
+        ...
+
+    def events(self, run: str, *types: str) -> Iterator[Record]:
+        """A run's events in order, all or of these types. Raises StoreError for an unknown run."""
+        ...
+
+    def runs(self) -> list[RunRow]:
+        """Every run, newest first."""
+        ...
+
+    def remove(self, runs: Iterable[str]) -> None:
+        """Delete runs and what only they used. Refused while one is alive."""
+        ...
+
+    def live(self, run: str) -> AbstractContextManager[None]:
+        """Hold the lock that marks a run as alive. Raises StoreError if another holds it."""
+        ...
+
+    def close(self) -> None:
+        """Make all durable and let go of the file."""
+        ...

@@ -1,0 +1,33 @@
+"""What a resume needs of a run's past: replies by request, attempts, what was spent and written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hch.errors import ModelError, NodeError
+from hch.events import CallFinished, CallGivenUp, CallIntended, NodeClosed, Record, identity
+from hch.trace import Trace
+from hch.types import Completion
+
+
+class Recording:
+    """A run's past, folded; `trace` is its tree so far."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        kept = list(records)
+        self.trace = Trace(kept)
+        self.replies: dict[str, Completion | NodeError] = {}
+        self.attempts: dict[str, int] = {}
+        self.written: dict[tuple[str, ...], NodeClosed | None] = {}
+        for record in kept:
+            match event := record.event:
+                case CallIntended():
+                    self.attempts[event.request] = event.attempt
+                case CallFinished():
+                    self.replies[event.request] = event.completion()
+                case CallGivenUp(dead=False):
+                    self.replies.setdefault(
+                        event.request, ModelError(event.message, kind=event.kind)
+                    )
+            if name := identity(event):
+                self.written[name] = event if isinstance(event, NodeClosed) else None

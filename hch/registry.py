@@ -1,0 +1,185 @@
+"""From a spec string to a plugin: a plugin is a file with a `build(...)`, and nothing lists them.
+
+A spec is `NAME[:ARG][,option=value…]`; a player is `wrapper/…/strategy[@model]`. The parameters
+of a plugin's `build` are its options: ARG is the positional `arg`, options are keyword parameters
+converted by their annotations, and what hch itself puts in (`parts`) is never a user's option.
+Third parties add plugins by entry points of the group `hch.plugins`, named like `models.mine`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from hch.errors import ConfigError, UsageError
+
+KINDS = ("models", "strategies", "stores", "tasks", "formats", "learners", "scorers", "commands")
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """`NAME[:ARG][,option=value…]`, parsed."""
+
+    name: str
+    arg: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        arg = "" if self.arg is None else f":{self.arg}"
+        return self.name + arg + "".join(f",{key}={value}" for key, value in self.options)
+
+    @classmethod
+    def parse(cls, text: str) -> Spec:
+        """Raises UsageError for an empty name, an option without `=`, or one named twice."""
+        head, *tail = text.strip().split(",")
+        name, colon, arg = head.partition(":")
+        options: dict[str, str] = {}
+        for item in tail:
+            key, equals, value = item.partition("=")
+            if not equals or not key.strip():
+                raise UsageError(f"{item!r} in {text!r} is not an option: write name=value")
+            if key.strip() in options:
+                raise UsageError(f"{text!r} names the option {key.strip()!r} twice")
+            options[key.strip()] = value.strip()
+        if not name.strip():
+            raise UsageError(f"{text!r} has no name: write NAME[:ARG][,option=value…]")
+        return cls(name.strip(), arg if colon else None, tuple(options.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerSpec:
+    """`wrapper/…/strategy[@model]`: strategies outermost first, and the model they think with."""
+
+    strategies: tuple[Spec, ...]
+    model: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> PlayerSpec:
+        left, at, model = text.partition("@")
+        if at and not model.strip():
+            raise UsageError(f"player {text!r} names no model after its @")
+        return cls(
+            tuple(Spec.parse(part) for part in left.split("/")), model.strip() if at else None
+        )
+
+
+def parse_levels(text: str, depth: int) -> range:
+    """LEVELS of `--at`: `N`, `N+` or `N-M`, within 0..depth."""
+    low, dash, high = text.strip().partition("-")
+    try:
+        if text.strip().endswith("+"):
+            levels = range(int(text.strip()[:-1]), depth + 1)
+        else:
+            levels = range(int(low), int(high if dash else low) + 1)
+    except ValueError:
+        raise UsageError(f"levels {text!r}: write N, N+ or N-M") from None
+    if not levels or levels[0] < 0 or levels[-1] > depth:
+        raise UsageError(f"levels {text!r} are not within 0 to {depth}, the run's depth")
+    return levels
+
+
+def names(kind: str) -> list[str]:
+    """The plugins of a kind that are installed, by name, without importing them."""
+    package = importlib.import_module(f"hch.{kind}")
+    found = {m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")}
+    return sorted(found | set(_foreign(kind)))
+
+
+def load(kind: str, name: str) -> ModuleType:
+    """The module of one plugin. Raises UsageError, with what exists, for an unknown name."""
+    if name not in (known := names(kind)):
+        near = get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(
+            f"no {_singular(kind)} {name!r}: {hint}there are {', '.join(known) or 'none'}"
+        )
+    foreign = _foreign(kind).get(name)
+    try:
+        return importlib.import_module(foreign or f"hch.{kind}.{name}")
+    except ModuleNotFoundError as error:
+        raise _missing(kind, name, name, error) from error
+
+
+def build(kind: str, spec: Spec, /, **parts: Any) -> Any:
+    """Build a plugin from its spec; of `parts` it is given those that its `build` asks for.
+
+    Raises UsageError for an unknown or ill-typed option, ConfigError for a missing extra.
+    """
+    module = load(kind, spec.name)
+    signature = inspect.signature(module.build)
+    hints = get_type_hints(module.build)
+    known = [name for name in signature.parameters if name not in parts and name != "arg"]
+    given = {name: part for name, part in parts.items() if name in signature.parameters}
+    what = f"{_singular(kind)} {spec.name!r}"
+    if "arg" in signature.parameters:
+        if spec.arg is not None:
+            given["arg"] = _convert(what, "arg", spec.arg, hints["arg"])
+        elif signature.parameters["arg"].default is inspect.Parameter.empty:
+            raise UsageError(
+                f"{what} wants an argument: write {spec.name}:ARG ({_first_line(module)})"
+            )
+    elif spec.arg is not None:
+        raise UsageError(f"{what} takes no argument, but was given {spec.arg!r}")
+    for key, value in spec.options:
+        if key not in known:
+            near = get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise UsageError(
+                f"{what} has no option {key!r}: {hint}there are {', '.join(known) or 'none'}"
+            )
+        given[key] = _convert(what, key, value, hints[key])
+    try:
+        return module.build(**given)
+    except ModuleNotFoundError as error:
+        raise _missing(kind, spec.name, getattr(module, "EXTRA", spec.name), error) from error
+
+
+def describe(kind: str, name: str) -> tuple[str, Mapping[str, str]]:
+    """A plugin's first docstring line, and its options with their defaults as text."""
+    module = load(kind, name)
+    options = {
+        parameter.name: "" if parameter.default is parameter.empty else str(parameter.default)
+        for parameter in inspect.signature(module.build).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY or parameter.name == "arg"
+    }
+    return _first_line(module), options
+
+
+def _convert(what: str, name: str, value: str, annotation: Any) -> Any:
+    try:
+        return TypeAdapter(annotation).validate_python(value)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise UsageError(f"{what}: option {name}={value!r}: {reason}") from None
+
+
+def _foreign(kind: str) -> dict[str, str]:
+    prefix = f"{kind}."
+    points = entry_points(group="hch.plugins")
+    return {p.name.removeprefix(prefix): p.value for p in points if p.name.startswith(prefix)}
+
+
+def _missing(kind: str, name: str, extra: str, error: ModuleNotFoundError) -> Exception:
+    if (error.name or "").split(".")[0] == "hch":
+        return error
+    return ConfigError(
+        f"{_singular(kind)} {name!r} needs {error.name!r}, which is not installed: "
+        f"pip install 'hch[{extra}]'"
+    )
+
+
+def _singular(kind: str) -> str:
+    return {"strategies": "strategy"}.get(kind, kind.removesuffix("s"))
+
+
+def _first_line(module: ModuleType) -> str:
+    return (module.__doc__ or "").strip().partition("\n")[0]

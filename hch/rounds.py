@@ -1,0 +1,121 @@
+"""One round of asking: which questions are refused, which get a copy, and with what grant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from hch.budget import Price, share
+from hch.events import Asked, Words
+from hch.rules import Limits
+from hch.types import Question
+
+if TYPE_CHECKING:
+    from hch.workspace import Copy
+
+TOO_LITTLE = "the grant is too small for another copy"
+_SHOWN_OF_A_REFUSED_QUESTION = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Refuses what no copy may be asked. Word-for-word repeats only where the strategy wants it."""
+
+    limits: Limits
+    level: int
+    own: str | None
+
+    def refuses(self, question: Question, room: int) -> str | None:
+        """Why this question gets no copy, `room` being how many more the node may ask."""
+        body, limit = question.text.body, self.limits.message_bytes
+        if self.level == 0:
+            return "level 0 has nobody to ask"
+        if not body.strip():
+            return "the question is empty"
+        if len(body) > limit or len(body.encode("utf-8", "replace")) > limit:
+            return f"the question is longer than {limit} bytes"
+        if self.own is not None and _folded(body) == _folded(self.own):
+            return "it repeats the asker's own question word for word"
+        if room <= 0:
+            return f"a node may ask {self.limits.fanout} questions in all"
+        return None
+
+
+@dataclass(slots=True)
+class Round:
+    """The questions of one round, sorted: `refusals` by question, and `copies` by question."""
+
+    questions: Sequence[Question]
+    refusals: dict[Question, str] = field(default_factory=dict)
+    copies: dict[Question, Copy] = field(default_factory=dict)
+
+    def sift(self, guard: Guard, known: Mapping[Question, object]) -> list[Question]:
+        """The new questions that pass every guard, in order; equal ones once."""
+        fresh: dict[Question, None] = {}
+        for question in self.questions:
+            if question in known or question in fresh or question in self.refusals:
+                continue
+            why = guard.refuses(question, guard.limits.fanout - len(known) - len(fresh))
+            if why is None:
+                fresh[question] = None
+            else:
+                self.refusals[question] = why
+        return list(fresh)
+
+    def grant(
+        self,
+        fresh: Sequence[Question],
+        spare: Callable[[Sequence[Question]], tuple[Price, Price]],
+        child: Callable[[Question, Price], Copy],
+        *,
+        last: bool,
+    ) -> None:
+        """Copies for the most of the fresh questions, in order, whose share is enough for each.
+
+        `spare` gives (left, keep) for so many questions.
+        """
+        for m in range(len(fresh), 0, -1):
+            amount = share(*spare(fresh[:m]), m, last=last)
+            copies = [child(question, amount) for question in fresh[:m]]
+            if all(copy.is_viable() for copy in copies):
+                self.copies = dict(zip(fresh, copies, strict=False))
+                break
+        self.refusals |= dict.fromkeys(fresh[len(self.copies) :], TOO_LITTLE)
+
+    def events(
+        self,
+        parent: str,
+        before: tuple[int, int],
+        known: Mapping[Question, str],
+        how: Literal["ask", "try"],
+    ) -> list[Asked]:
+        """What is written of the round; `before` is the (slots, rounds) there were already."""
+        slots, rounds = before
+        return [
+            Asked(
+                parent=parent,
+                slot=slots + i,
+                round=rounds + 1,
+                how=how,
+                question=self._words(question),
+                child=self._key(question, known),
+                refusal=self.refusals.get(question),
+            )
+            for i, question in enumerate(self.questions, 1)
+        ]
+
+    def _key(self, question: Question, known: Mapping[Question, str]) -> str | None:
+        if question in self.refusals:
+            return None
+        return self.copies[question].key if question in self.copies else known[question]
+
+    def _words(self, question: Question) -> Words:
+        text = question.text
+        if question in self.refusals:
+            text = replace(text, body=text.body[:_SHOWN_OF_A_REFUSED_QUESTION])
+        return Words.of(text)
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())

@@ -1,0 +1,70 @@
+"""What is the same for every copy of a run, and what a copy may ask of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from hch.budget import Price
+from hch.journal import Journal
+from hch.prompts import PromptSet
+from hch.protocols import Instance, Model, Strategy, Task
+from hch.types import Answer, Completion, Request, Text
+
+if TYPE_CHECKING:
+    from hch.workspace import Copy
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the engine allows a node: sub-questions in all, tokens a reply, bytes a message."""
+
+    fanout: int = 16
+    answer_tokens: int = 2048
+    message_bytes: int = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """Who plays a level: strategies, outermost first, and the model that they think with."""
+
+    spec: str
+    layers: tuple[Strategy, ...]
+    model: Model | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for a whole run; `players` are by level, `instances` by their digest."""
+
+    players: tuple[Player, ...]
+    prompts: PromptSet
+    journal: Journal
+    limits: Limits = Limits()
+    seed: int = 0
+    manual: Text | None = None
+    task: Task | None = None
+    instances: Mapping[str, Instance] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a node ended, and what it and its children were charged."""
+
+    answer: Answer
+    spent: Price
+
+
+class Tree(Protocol):
+    """The engine, as a copy sees it."""
+
+    rules: Rules
+
+    async def call(self, model: Model, request: Request) -> Completion:
+        """One logical call; equal ones, also in flight, are sent once. Raises NodeError."""
+        ...
+
+    async def open(self, copies: Sequence[Copy]) -> list[Outcome]:
+        """What becomes of copies, in order; equal ones, also in flight, are one node."""
+        ...

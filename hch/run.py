@@ -1,0 +1,223 @@
+"""One run, from `RunStarted` to `RunFinished`: its bill, its journal, its models in their wraps."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from secrets import token_hex
+from typing import Any
+
+from hch import __version__
+from hch.budget import Bill, Price, root_grant
+from hch.engine import Engine
+from hch.errors import BillExhausted
+from hch.events import Amounts, Event, RunFinished, RunResumed, RunStarted, RunStopped, Words
+from hch.journal import Journal
+from hch.middleware import Deadline, Endpoint, Journalled, Recorded, Retrying, Throttled
+from hch.prompts import PromptSet
+from hch.protocols import Model, Store, Task
+from hch.recording import Recording
+from hch.rules import Limits, Player, Rules
+from hch.trace import Trace
+from hch.types import Answer, Question, Text
+
+Watch = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """How calls are made: what changes how long a run takes, never what it answers."""
+
+    concurrency: int = 64
+    attempts: int = 6
+    timeout: float = 600.0
+    pause: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A run's parts, put together. `recipe` is what to build them from again."""
+
+    players: tuple[Player, ...]
+    prompts: PromptSet
+    recipe: dict[str, Any]
+    limits: Limits = Limits()
+    seed: int = 0
+    manual: Text | None = None
+    task: Task | None = None
+    cap: Price = Price()
+    deadline: float | None = None
+    calling: Calling = field(default_factory=Calling)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one root of a run ended; `trace` is the run's tree, read when it is asked for."""
+
+    run: str
+    index: int
+    answer: Answer
+    store: Store
+
+    @property
+    def text(self) -> str | None:
+        return self.answer.text.body if self.answer.text else None
+
+    @property
+    def status(self) -> str:
+        return self.answer.status
+
+    @property
+    def reason(self) -> str:
+        return self.answer.reason
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.answer.notes
+
+    @cached_property
+    def trace(self) -> Trace:
+        return Trace(self.store.events(self.run))
+
+    @property
+    def clean(self) -> bool:
+        """Answered, every node below too, and nothing refused, cut or fallen back on."""
+        return self.trace.roots[self.index].clean
+
+
+class Run:
+    """A run that can be finished once. `id` sorts by time."""
+
+    def __init__(
+        self,
+        id: str,
+        setup: Setup,
+        store: Store,
+        roots: Sequence[Question],
+        *,
+        resumed: bool = False,
+    ) -> None:
+        self.id = id
+        self.setup = setup
+        self.store = store
+        self.roots = roots
+        self.cap = setup.cap
+        self.watch: Watch | None = None
+        self.resumed = resumed
+
+    @classmethod
+    def new(cls, setup: Setup, store: Store, roots: Sequence[Question]) -> Run:
+        return cls(
+            f"{time.strftime('%y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}", setup, store, roots
+        )
+
+    async def finish(self) -> list[Result]:
+        """Go on to the end; each root's result, in order. A finished run is only read.
+
+        Raises BillExhausted, StoreError, ConfigError, DeadEndpoint; the run can then be resumed.
+        """
+        with self.store.live(self.id):
+            past = Recording(self.store.events(self.id)) if self.resumed else None
+            if past and past.trace.finished:
+                ended = [root.answer for root in past.trace.roots]
+                return [self._result(i, a) for i, a in enumerate(ended) if a is not None]
+            bill = Bill(self.cap, past.trace.bill if past else Price())
+            written = past.written if past else None
+            journal = Journal(self.store, self.id, time.time, written, self.watch)
+            journal.write(self._resumed() if past else self._started())
+            await journal.durable()
+            try:
+                answers = await self._grow(journal, bill, past)
+            except BaseException as error:
+                journal.write(RunStopped(kind=type(error).__name__, reason=str(error)))
+                self.store.flush()
+                raise
+            counts: dict[str, int] = {}
+            for answer in answers:
+                counts[answer.status] = counts.get(answer.status, 0) + 1
+            journal.write(RunFinished(statuses=counts))
+            await journal.durable()
+            return [self._result(i, answer) for i, answer in enumerate(answers)]
+
+    async def _grow(self, journal: Journal, bill: Bill, past: Recording | None) -> list[Answer]:
+        setup, answers = self.setup, dict[int, Answer]()
+        models = self._wrapped(journal, bill, past)
+        players = tuple(
+            replace(player, model=player.model and models[player.model.name])
+            for player in setup.players
+        )
+        rules = Rules(
+            players, setup.prompts, journal, setup.limits, setup.seed, setup.manual, setup.task
+        )
+        try:
+            async with asyncio.timeout(setup.deadline):
+                await Engine(rules).run(self.roots, self.grant, answers.__setitem__)
+        except TimeoutError:
+            raise BillExhausted(f"the run's {setup.deadline:g} s are over") from None
+        finally:
+            for model in models.values():
+                await model.close()
+        return [answers[i] for i in range(len(self.roots))]
+
+    def _wrapped(self, journal: Journal, bill: Bill, past: Recording | None) -> dict[str, Model]:
+        """Every model of the run in its wraps, by name; those of one endpoint share its limits."""
+        calling, endpoints, models = self.setup.calling, dict[str, Endpoint](), dict[str, Model]()
+        for bare in {p.model.name: p.model for p in self.setup.players if p.model}.values():
+            limit = min(calling.concurrency, getattr(bare, "at_once", None) or calling.concurrency)
+            endpoint = endpoints.setdefault(bare.endpoint, Endpoint(bare.endpoint, limit))
+            model: Model = Deadline(bare, calling.timeout)
+            model = Journalled(model, journal, bill, past.attempts if past else {})
+            model = Throttled(model, endpoint)
+            model = Retrying(model, journal, endpoint, calling.attempts, calling.pause)
+            models[bare.name] = Recorded(model, past.replies if past else {})
+        return models
+
+    @property
+    def grant(self) -> Price:
+        """Each root's grant: of the cap that the run was started with."""
+        return root_grant(self.setup.cap, len(self.roots))
+
+    def _started(self) -> RunStarted:
+        setup = self.setup
+        return RunStarted(
+            version=__version__,
+            setup=setup.recipe,
+            players=tuple(player.spec for player in setup.players),
+            prompts=setup.prompts.texts(),
+            seed=setup.seed,
+            roots={"questions": [_wire(root) for root in self.roots]},
+            count=len(self.roots),
+            grant=Amounts.of(self.grant),
+            cap=Amounts.of(setup.cap),
+        )
+
+    def _resumed(self) -> RunResumed:
+        return RunResumed(version=__version__, cap=Amounts.of(self.cap))
+
+    def _result(self, index: int, answer: Answer) -> Result:
+        return Result(self.id, index, answer, self.store)
+
+
+def _wire(question: Question) -> dict[str, Any]:
+    return {
+        "text": Words.of(question.text).model_dump(),
+        "context": [Words.of(text).model_dump() for text in question.context],
+        "instance": question.instance,
+        "sample": list(question.sample),
+    }
+
+
+def roots_of(started: RunStarted) -> list[Question]:
+    """The root questions that a run was started with."""
+    return [
+        Question(
+            Words(**root["text"]).text(),
+            tuple(Words(**text).text() for text in root["context"]),
+            root["instance"],
+            tuple(root["sample"]),
+        )
+        for root in started.roots["questions"]
+    ]

@@ -1,0 +1,1 @@
+"""One file per strategy plugin: `build(*, options…)` gives a `hch.protocols.Strategy`."""

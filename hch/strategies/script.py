@@ -1,0 +1,72 @@
+"""H as a task's script: every move is the task's own, so no model is needed.
+
+An ask of H's script goes to HCH_{n-1}, a primitive to the task's oracle. At level 0 there are
+primitives only. A text that the task cannot parse, or that it knows to be beyond the level, is
+`unanswered` with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from hch.budget import Price
+from hch.errors import ConfigError
+from hch.protocols import Ask, Primitive, Step, Strategy, Task, Workspace
+from hch.types import Answer, Question, Text
+
+
+class Script:
+    """Drives `task.steps` through a workspace."""
+
+    prompts: ClassVar[Mapping[str, frozenset[str]]] = {}
+    thinks = False
+    refuses_repeats = False
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    async def __call__(self, workspace: Workspace) -> Answer:
+        try:
+            term = self._task.parse(workspace.question.text.body)
+        except ValueError as error:
+            return Answer("unanswered", None, str(error))
+        if beyond := self._task.beyond(term, workspace.level):
+            return Answer("unanswered", None, beyond)
+        steps = self._task.steps(term)
+        sent: Any = None
+        while True:
+            try:
+                step = steps.send(sent)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            sent = await self._take(step, workspace)
+
+    async def _take(self, step: Step, workspace: Workspace) -> Any:
+        if isinstance(step, Primitive):
+            answer = await workspace.primitive(self._question(step.term, workspace))
+            return answer or Answer("unanswered", None, "the oracle has no answer to it")
+        asks = step if isinstance(step, tuple) else (step,)
+        answers = await workspace.ask(*(self._asked(ask, workspace) for ask in asks))
+        return tuple(answers) if isinstance(step, tuple) else answers[0]
+
+    def _asked(self, ask: Ask, workspace: Workspace) -> Question:
+        question = self._question(ask.term, workspace)
+        return question if ask.again is None else question.again(ask.again)
+
+    def _question(self, term: Any, workspace: Workspace) -> Question:
+        text = Text(self._task.render(term), "script")
+        return Question(text, instance=workspace.question.instance)
+
+    def least(self, workspace: Workspace) -> Price:
+        return Price()
+
+    def finish(self, workspace: Workspace, m: int) -> Price:
+        return Price()
+
+
+def build(*, task: Task | None) -> Strategy:
+    """Plays the run's task. Raises ConfigError where the run has none."""
+    if task is None:
+        raise ConfigError("strategy 'script' plays a task: name one, such as task=arithmetic")
+    return Script(task)

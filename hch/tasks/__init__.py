@@ -1,0 +1,1 @@
+"""One file per task plugin: `build()` gives a `hch.protocols.Task`."""

@@ -1,0 +1,360 @@
+"""One run's tree, as a fold over its events.
+
+Nodes get their ids ("0", "0.1", "0.1.2": root, then slot numbers from 1) in one walk in asking
+order. The first visit owns a shared subtree; later ones are links to it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from hch.budget import Price
+from hch.events import (
+    Asked,
+    CallFailed,
+    CallFinished,
+    CallGivenUp,
+    CallIntended,
+    Event,
+    NodeClosed,
+    NodeOpened,
+    PrimitiveAnswered,
+    Record,
+    RootOpened,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    RunStopped,
+    Thought,
+)
+from hch.types import Answer, Question, Usage
+
+UNCLEAN = ("cut:", "fallback:")
+"""Notes that begin like this say that an answer is not all that it should be."""
+
+
+@dataclass(slots=True)
+class Call:
+    """Everything about one request: its attempts, and the completion or why there is none."""
+
+    request: str
+    intents: list[CallIntended] = field(default_factory=list)
+    ends: list[CallFinished | CallFailed] = field(default_factory=list)
+    given_up: CallGivenUp | None = None
+    times: list[float] = field(default_factory=list)
+
+    @property
+    def finished(self) -> CallFinished | None:
+        return next((end for end in self.ends if isinstance(end, CallFinished)), None)
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(*self.finished.usage) if self.finished else Usage()
+
+    @property
+    def unknown(self) -> list[CallIntended]:
+        """Attempts that were sent and of which nothing is known."""
+        ended = {end.attempt for end in self.ends}
+        return [intent for intent in self.intents if intent.attempt not in ended]
+
+    @property
+    def price(self) -> Price:
+        """What the attempts cost in all; an unknown outcome counts at its worst case."""
+        spent = [end.price.price() for end in self.ends]
+        return sum(spent + [intent.worst.price() for intent in self.unknown], Price())
+
+
+@dataclass(slots=True)
+class Ask:
+    """One slot of a node: the node asked, or the refusal. A `shared` node is owned elsewhere."""
+
+    slot: int
+    round: int
+    how: str
+    question: str
+    node: Node | None
+    refusal: str | None
+    shared: bool = False
+
+
+@dataclass(slots=True)
+class Node:
+    """A copy of HCH_level. `status` is None while it is open; times are Unix seconds."""
+
+    id: str
+    opened: NodeOpened
+    closed: NodeClosed | None
+    at: float
+    until: float | None
+    thoughts: list[tuple[Thought, Call | None]] = field(default_factory=list)
+    asks: list[Ask] = field(default_factory=list)
+    primitives: list[PrimitiveAnswered] = field(default_factory=list)
+    clean: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.opened.key
+
+    @property
+    def level(self) -> int:
+        return self.opened.level
+
+    @property
+    def status(self) -> str | None:
+        return self.closed.status if self.closed else None
+
+    @property
+    def question(self) -> Question:
+        context = tuple(words.text() for words in self.opened.context)
+        return Question(self.opened.question.text(), context, self.opened.instance)
+
+    @property
+    def answer(self) -> Answer | None:
+        return self.closed.outcome() if self.closed else None
+
+    @property
+    def spent(self) -> Price:
+        """What it and its children were charged; nothing while it is open."""
+        return self.closed.spent.price() if self.closed else Price()
+
+    @property
+    def children(self) -> list[Node]:
+        """The nodes it owns, in asking order."""
+        return [ask.node for ask in self.asks if ask.node and not ask.shared]
+
+
+class Trace:
+    """A run's tree: `roots`, every node by `nodes()`, every call in `calls`."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        fold = _Fold()
+        for record in records:
+            fold.take(record)
+        self.run = fold.run
+        self.started = fold.started
+        self.finished = fold.finished
+        self.stopped = fold.stopped
+        self.cap = fold.cap
+        self.calls = fold.calls
+        self.times = (fold.first, fold.last)
+        self.roots = fold.tree()
+
+    def nodes(self) -> Iterator[Node]:
+        """Every node once, in id order."""
+        stack = list(reversed(self.roots))
+        while stack:
+            node = stack.pop()
+            yield node
+            stack += reversed(node.children)
+
+    def node(self, id: str) -> Node | None:
+        """The node of this id, or None."""
+        return self._by_id.get(id)
+
+    @cached_property
+    def _by_id(self) -> dict[str, Node]:
+        return {node.id: node for node in self.nodes()}
+
+    @property
+    def bill(self) -> Price:
+        """What all attempts cost, unknown outcomes at their worst case."""
+        return sum((call.price for call in self.calls.values()), Price())
+
+    @property
+    def clean(self) -> bool:
+        return bool(self.roots) and all(root.clean for root in self.roots)
+
+    def usage_by_level(self) -> dict[int, tuple[int, Usage]]:
+        """By level: the number of thinks and the tokens they used, a shared call each time."""
+        levels: dict[int, tuple[int, Usage]] = {}
+        for node in self.nodes():
+            for _, call in node.thoughts:
+                count, sum_ = levels.get(node.level, (0, Usage()))
+                used = call.usage if call else Usage()
+                levels[node.level] = (
+                    count + 1,
+                    Usage(
+                        sum_.input + used.input,
+                        sum_.output + used.output,
+                        sum_.cached + used.cached,
+                        sum_.reasoning + used.reasoning,
+                    ),
+                )
+        return dict(sorted(levels.items()))
+
+    def canonical(self) -> bytes:
+        """The tree as JSON lines in id order: two runs are the same when these bytes are equal.
+
+        Without times, run ids, attempts and cached-token counts.
+        """
+        head = {
+            "players": self.started.players,
+            "seed": self.started.seed,
+            "grant": self.started.grant.model_dump(),
+            "prompts": self.started.prompts,
+            "roots": [root.id for root in self.roots],
+        }
+        lines = [head, *(_plain(node) for node in self.nodes())]
+        return b"".join(json.dumps(line, sort_keys=True).encode() + b"\n" for line in lines)
+
+
+class _Fold:
+    """Takes events one by one and lets go of nothing that the tree needs."""
+
+    def __init__(self) -> None:
+        self.run = ""
+        self.first = self.last = 0.0
+        self._started: RunStarted | None = None
+        self.finished: RunFinished | None = None
+        self.stopped: RunStopped | None = None
+        self.cap = Price()
+        self.calls: dict[str, Call] = {}
+        self._roots: dict[int, str] = {}
+        self._opened: dict[str, tuple[NodeOpened, float]] = {}
+        self._closed: dict[str, tuple[NodeClosed, float]] = {}
+        self._thoughts: dict[str, dict[int, Thought]] = {}
+        self._asked: dict[str, dict[int, Asked]] = {}
+        self._primitives: dict[str, dict[int, PrimitiveAnswered]] = {}
+
+    @property
+    def started(self) -> RunStarted:
+        if self._started is None:
+            raise ValueError("these events have no RunStarted")
+        return self._started
+
+    def take(self, record: Record) -> None:
+        self.run, self.last = record.run, record.at
+        self.first = self.first or record.at
+        event, at = record.event, record.at
+        match event:
+            case NodeOpened():
+                self._opened.setdefault(event.key, (event, at))
+            case NodeClosed():
+                self._closed[event.key] = (event, at)
+            case Thought():
+                self._thoughts.setdefault(event.parent, {})[event.index] = event
+            case Asked():
+                self._asked.setdefault(event.parent, {})[event.slot] = event
+            case PrimitiveAnswered():
+                self._primitives.setdefault(event.parent, {})[event.index] = event
+            case CallIntended() | CallFinished() | CallFailed() | CallGivenUp():
+                self._take_call(event, at)
+            case _:
+                self._take_run(event)
+
+    def _take_call(
+        self, event: CallIntended | CallFinished | CallFailed | CallGivenUp, at: float
+    ) -> None:
+        call = self.calls.setdefault(event.request, Call(event.request))
+        call.times.append(at)
+        match event:
+            case CallIntended():
+                call.intents.append(event)
+            case CallGivenUp():
+                call.given_up = event
+            case _:
+                call.ends.append(event)
+
+    def _take_run(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self._started, self.cap = event, event.cap.price()
+            case RootOpened():
+                self._roots[event.index] = event.key
+            case RunResumed():
+                self.stopped, self.cap = None, event.cap.price()
+            case RunStopped():
+                self.stopped = event
+            case RunFinished():
+                self.finished, self.stopped = event, None
+
+    def tree(self) -> tuple[Node, ...]:
+        made: dict[str, Node] = {}
+        roots = tuple(
+            self._grow(key, str(index), made)
+            for index, key in sorted(self._roots.items())
+            if key in self._opened
+        )
+        for node in sorted(made.values(), key=lambda n: (n.level, -n.opened.wrapper)):
+            node.clean = _is_clean(node)
+        return roots
+
+    def _grow(self, key: str, id: str, made: dict[str, Node]) -> Node:
+        """The node of this key with all that it owns, first visits in asking order."""
+        if key in made:
+            return made[key]
+        root = made[key] = self._node(key, id)
+        stack = [(root, iter(self._slots(key)))]
+        while stack:
+            parent, slots = stack[-1]
+            asked = next(slots, None)
+            if asked is None:
+                stack.pop()
+                continue
+            child = asked.child
+            shared = child in made
+            if child is not None and not shared and child in self._opened:
+                made[child] = self._node(child, f"{parent.id}.{asked.slot}")
+                stack.append((made[child], iter(self._slots(child))))
+            node = made.get(child) if child else None
+            text = asked.question.body
+            parent.asks.append(
+                Ask(asked.slot, asked.round, asked.how, text, node, asked.refusal, shared)
+            )
+        return root
+
+    def _slots(self, key: str) -> list[Asked]:
+        return [asked for _, asked in sorted(self._asked.get(key, {}).items())]
+
+    def _node(self, key: str, id: str) -> Node:
+        opened, at = self._opened[key]
+        closed, until = self._closed.get(key, (None, None))
+        thoughts = [
+            (thought, self.calls.get(thought.request))
+            for _, thought in sorted(self._thoughts.get(key, {}).items())
+        ]
+        primitives = [event for _, event in sorted(self._primitives.get(key, {}).items())]
+        return Node(id, opened, closed, at, until, thoughts, [], primitives)
+
+
+def _is_clean(node: Node) -> bool:
+    """Answered, nothing cut or fallen back on, nothing refused, and so is everything below."""
+    return (
+        node.closed is not None
+        and node.closed.status == "answered"
+        and not any(note.startswith(UNCLEAN) for note in node.closed.notes)
+        and all(ask.node is not None and ask.node.clean for ask in node.asks)
+    )
+
+
+def _plain(node: Node) -> dict[str, Any]:
+    opened = node.opened.model_dump(exclude={"type", "key"})
+    closed = node.closed.model_dump(exclude={"type", "key"}) if node.closed else None
+    thoughts = []
+    for thought, call in node.thoughts:
+        done = call.finished if call else None
+        given_up = call.given_up if call else None
+        thoughts.append(
+            {
+                "prompt": thought.prompt,
+                "request": thought.request,
+                "text": done and done.text,
+                "finish": done and done.finish,
+                "usage": done and [done.usage[0], done.usage[1], done.usage[3]],
+                "given_up": given_up.kind if given_up and not done else None,
+            }
+        )
+    asks = [
+        {"slot": a.slot, "round": a.round, "how": a.how, "question": a.question,
+         "node": a.node and a.node.id, "refusal": a.refusal}
+        for a in node.asks
+    ]  # fmt: skip
+    primitives = [p.model_dump(exclude={"type", "parent"}) for p in node.primitives]
+    return {
+        "id": node.id, **opened, "closed": closed, "thoughts": thoughts, "asks": asks,
+        "primitives": primitives, "clean": node.clean,
+    }  # fmt: skip

@@ -1,0 +1,325 @@
+"""What one copy of H can see and do: think, ask, use the oracle, try again; all from its grant.
+
+Nothing here knows the tree: a copy sees its question, what was sent with it, and the answers to
+its own questions. The grant is charged by recorded usage, so it never depends on timing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from math import inf
+from random import Random
+from typing import Any
+
+from hch.budget import (
+    MESSAGE_TOKENS,
+    UNLIMITED,
+    Price,
+    Purse,
+    power_of_two,
+    share,
+    token_bound,
+    worst_call,
+)
+from hch.drafts import Drafts
+from hch.errors import GrantExhausted, LengthError, NodeError, RefusalError, ReplyError
+from hch.events import Amounts, NodeOpened, PrimitiveAnswered, Thought, Words
+from hch.protocols import GrantView, Model, Value
+from hch.replies import ReplyProblem, parse, without_reasoning
+from hch.rounds import TOO_LITTLE, Guard, Round
+from hch.rules import Outcome, Tree
+from hch.types import Answer, Completion, Exchange, Path, Question, Request, Text, digest
+
+
+class Copy:
+    """One fresh copy of H at a (level, wrapper), and its `hch.protocols.Workspace`."""
+
+    def __init__(
+        self, tree: Tree, question: Question, sample: Path, place: tuple[int, int], grant: Price
+    ) -> None:
+        rules = tree.rules
+        self.question = question
+        self.level, self.wrapper = place
+        self.strategy = rules.players[self.level].layers[self.wrapper]
+        self._tree = tree
+        self._rules = rules
+        self._sample = sample
+        self._purse = Purse(grant)
+        self.key = self._key()
+        self._known: dict[Question, Outcome] = {}
+        self._keys: dict[Question, str] = {}
+        self._asked: list[Exchange] = []
+        self._coming: Sequence[Question] = ()
+        self._notes: list[str] = []
+        self._trusted = all(text.trusted for text in (question.text, *question.context))
+        self._drafts: Drafts | None = None
+        self._thoughts = self._primitives = self._slots = self._rounds = self._tried = 0
+        self._tries: tuple[int, Price] | None = None
+        self._busy = False
+
+    def _key(self) -> str:
+        question = self.question
+        return digest(
+            [[text.body, text.trusted] for text in (question.text, *question.context)],
+            question.instance,
+            self._sample,
+            self.level,
+            self.wrapper,
+            [player.spec for player in self._rules.players[: self.level + 1]],
+            self._purse.grant.amounts(),
+        )
+
+    @property
+    def grant(self) -> GrantView:
+        left = self._purse.left.amounts()
+        return GrantView(*(None if n == inf else power_of_two(int(n)) for n in left))
+
+    @property
+    def asked(self) -> tuple[Exchange, ...]:
+        return tuple(self._asked)
+
+    def note(self, note: str) -> None:
+        self._notes.append(note)
+
+    def opened(self) -> NodeOpened:
+        return NodeOpened(
+            key=self.key,
+            level=self.level,
+            wrapper=self.wrapper,
+            player=self._rules.players[self.level].spec,
+            question=Words.of(self.question.text),
+            context=tuple(Words.of(text) for text in self.question.context),
+            instance=self.question.instance,
+            sample=self._sample,
+            grant=Amounts.of(self._purse.grant),
+        )
+
+    def outcome(self, answer: Answer) -> Outcome:
+        """The answer as it leaves the node: cut to the message limit, tainted by what it saw."""
+        text = answer.text
+        if text is not None:
+            body = self._cut(text.body, "the answer")
+            text = Text(body, text.source, text.trusted and self._trusted)
+        notes = tuple(dict.fromkeys((*self._notes, *answer.notes)))
+        return Outcome(Answer(answer.status, text, answer.reason, notes), self._purse.spent)
+
+    # thinking
+
+    async def think(
+        self, prompt: str, /, *, returns: Any = str, last: bool = False, **values: Value
+    ) -> Any:
+        with self._alone():
+            keep = Price() if last else self.strategy.finish(self, 0)
+            request = self._drafting.draft(prompt, returns, self.grant, values)
+            completion = await self._call(prompt, request, keep)
+            if returns is str:
+                return self._text(completion)
+            try:
+                return self._typed(completion, returns)
+            except ReplyProblem as problem:
+                again = self._drafting.repair(request, returns, completion.text, problem)
+                if not self.affords(self._drafting.worst(again), keep):
+                    raise ReplyError(
+                        f"{problem}; the grant does not pay for asking again"
+                    ) from None
+            try:
+                return self._typed(await self._call("repair", again, keep), returns)
+            except ReplyProblem as problem:
+                raise ReplyError(f"outside the grammar twice; {problem}") from None
+
+    def quote(
+        self, prompt: str, /, *, returns: Any = str, coming: int = 0, **values: Value
+    ) -> Price:
+        left = self._purse.left
+        if left.tokens == inf and left.microusd == inf:
+            return Price(calls=1)
+        worst = self._drafting.worst(self._drafting.draft(prompt, returns, self.grant, values))
+        more = sum(token_bound(question.text.body) for question in self._coming)
+        more += coming * (self._rules.limits.answer_tokens + MESSAGE_TOKENS)
+        return worst + worst_call(more, 0, self._model.rate) - Price(calls=1)
+
+    def affords(self, *prices: Price) -> bool:
+        return self._purse.left.covers(sum(prices, Price()))
+
+    @property
+    def _model(self) -> Model:
+        model = self._rules.players[self.level].model
+        assert model is not None, "compose lets no strategy that thinks play without a model"
+        return model
+
+    @property
+    def _drafting(self) -> Drafts:
+        if self._drafts is None:
+            place = (self.key, self.level, self._sample)
+            self._drafts = Drafts(self._rules, self.question, place, self._model)
+        return self._drafts
+
+    async def _call(self, prompt: str, request: Request, keep: Price) -> Completion:
+        worst = self._drafting.worst(request) + keep
+        if not self.affords(worst):
+            lacks = self._purse.left.lacks(worst)
+            raise GrantExhausted(f"the grant is too small to think about it: {lacks}")
+        self._rules.journal.write(
+            Thought(parent=self.key, index=self._thoughts, request=request.call, prompt=prompt)
+        )
+        self._thoughts += 1
+        try:
+            completion = await self._tree.call(self._model, request)
+        except NodeError:
+            self._purse.pay(Price(calls=1))
+            raise
+        usage, rate = completion.usage, self._model.rate
+        self._purse.pay(Price(1, usage.input + usage.output, rate.uncached(usage) if rate else 0))
+        self._drafting.sent(request, usage.input)
+        return completion
+
+    def _text(self, completion: Completion) -> str:
+        """A finishing text; a cut one is noted. Raises what a reply without text comes to."""
+        text = without_reasoning(completion.text).strip()
+        if completion.finish in ("refusal", "content_filter"):
+            raise RefusalError(text or f"stopped by the model's provider ({completion.finish})")
+        if completion.finish == "length":
+            if not text:
+                raise LengthError("the reply reached its length limit before any text")
+            limit = self._rules.limits.answer_tokens
+            self.note(f"cut: the reply reached its limit of {limit} tokens")
+        if not text:
+            raise ReplyError("the reply was empty")
+        return self._cut(text, "the reply")
+
+    def _typed(self, completion: Completion, returns: Any) -> Any:
+        no_text = completion.finish == "length" and not completion.text.strip()
+        if no_text or completion.finish in ("refusal", "content_filter"):
+            self._text(completion)
+        return parse(completion.text, returns, texts=len(self.question.context))
+
+    def _cut(self, body: str, what: str) -> str:
+        limit = self._rules.limits.message_bytes
+        if len(body) * 4 <= limit:
+            return body
+        data = body.encode("utf-8", "replace")
+        if len(data) <= limit:
+            return body
+        self.note(f"cut: {what} was longer than {limit} bytes")
+        return data[:limit].decode("utf-8", "ignore")
+
+    # asking
+
+    async def ask(self, *questions: Question, last: bool = False) -> list[Answer]:
+        with self._alone():
+            own = self.question.text.body if self.strategy.refuses_repeats else None
+            round_ = Round(questions)
+            fresh = round_.sift(Guard(self._rules.limits, self.level, own), self._known)
+            round_.grant(fresh, self._spare, self._child, last=last)
+            return await self._open(round_, "ask")
+
+    async def tries(self, n: int, *context: Text, of: int | None = None) -> list[Answer]:
+        with self._alone():
+            if self._tries is None:
+                keep = self.strategy.finish(self, of or n)
+                self._tries = of or n, share(self._purse.left, keep, of or n, last=True)
+            total, grant = self._tries
+            again = replace(self.question, context=(*self.question.context, *context))
+            questions = [again.again(self._tried + i) for i in range(n)]
+            round_ = Round(questions)
+            for i, question in enumerate(questions, self._tried):
+                copy = self._try(question, grant)
+                if i < total and copy.is_viable():
+                    round_.copies[question] = copy
+                else:
+                    round_.refusals[question] = TOO_LITTLE
+            self._tried += n
+            return await self._open(round_, "try")
+
+    async def primitive(self, question: Question) -> Answer | None:
+        with self._alone():
+            task, body = self._rules.task, question.text.body
+            if task is None:
+                return None
+            seed = digest(self._rules.seed, self.level, self._sample, body, question.instance)
+            facts = self._rules.instances.get(question.instance or "")
+            try:
+                term = task.parse(body)
+            except ValueError:
+                return None
+            answer = task.primitive(facts, term, Random(int(seed, 16)))
+            self._rules.journal.write(
+                PrimitiveAnswered(
+                    parent=self.key,
+                    index=self._primitives,
+                    question=body,
+                    status=answer.status if answer else None,
+                    answer=answer.text.body if answer and answer.text else None,
+                    reason=answer.reason if answer else "",
+                )
+            )
+            self._primitives += 1
+            return answer
+
+    def is_viable(self) -> bool:
+        """Whether the grant pays for the least that the strategy can answer with."""
+        grant = self._purse.grant
+        if grant == UNLIMITED:
+            return True
+        return grant.nodes >= 1 and self.affords(self.strategy.least(self))
+
+    def below(self) -> Price:
+        """The least that a sub-question as long as the own one can cost."""
+        child = self._child(self.question, self._purse.grant)
+        return child.strategy.least(child) + Price(nodes=1)
+
+    def _spare(self, coming: Sequence[Question]) -> tuple[Price, Price]:
+        """What is left, and what must be kept to finish after these questions."""
+        self._coming = coming
+        try:
+            return self._purse.left, self.strategy.finish(self, len(coming))
+        finally:
+            self._coming = ()
+
+    def _child(self, question: Question, grant: Price) -> Copy:
+        steps = tuple((self.level, self.wrapper, i) for i in question.sample)
+        text = replace(question.text, trusted=question.text.trusted and self._trusted)
+        plain = replace(question, text=text, sample=(), instance=self.question.instance)
+        return Copy(self._tree, plain, (*self._sample, *steps), (self.level - 1, 0), grant)
+
+    def _try(self, question: Question, grant: Price) -> Copy:
+        sample = (*self._sample, (self.level, self.wrapper, question.sample[-1]))
+        plain = replace(question, sample=())
+        return Copy(self._tree, plain, sample, (self.level, self.wrapper + 1), grant)
+
+    async def _open(self, round_: Round, how: Any) -> list[Answer]:
+        """Write the round, wait for its copies, pay for each distinct one, and be tainted by it."""
+        for event in round_.events(self.key, (self._slots, self._rounds), self._keys, how):
+            self._rules.journal.write(event)
+        self._slots += len(round_.questions)
+        self._rounds += 1
+        copies = list(round_.copies.values())
+        outcomes = await self._tree.open(copies)
+        for copy, question, outcome in zip(copies, round_.copies, outcomes, strict=True):
+            self._known[question] = outcome
+            if copy.key not in self._keys.values():
+                self._purse.pay(outcome.spent)
+            self._keys[question] = copy.key
+            self._trusted &= outcome.answer.text is None or outcome.answer.text.trusted
+        answers = [
+            Answer("refused", None, round_.refusals[q])
+            if q in round_.refusals
+            else self._known[q].answer
+            for q in round_.questions
+        ]
+        self._asked += map(Exchange, round_.questions, answers)
+        return answers
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if self._busy:
+            raise RuntimeError(
+                "a workspace does one thing at a time: await one call before the next"
+            )
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
