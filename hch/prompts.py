@@ -2,7 +2,8 @@
 
 A file has sections, each under a line `--- system ---` or `--- user ---`. Its placeholders are
 `ALWAYS` and those that its strategy names: exactly these, or PromptError before anything is sent.
-A placeholder that stands alone on its line and has nothing to show takes its line with it.
+A placeholder that stands alone on its line and has nothing to show takes its line, and a blank
+one after it, with it.
 
 Text of children and documents stands between marks made from its own hash. No text can contain
 its own hash, so none can end its own block; equal text gives equal bytes, so prefix caches work.
@@ -108,11 +109,10 @@ def shipped() -> Path:
 
 def marked(text: Text, origin: str) -> Parts:
     """A text as data, between marks made from its own hash."""
-    mark = text.mark
     return (
-        Part(f"<<text {mark}>>\n"),
+        Part(f"<<text {text.mark}>>\n", "mark"),
         Part(neutral(text.body), origin),
-        Part(f"\n<</text {mark}>>"),
+        Part(f"\n<</text {text.mark}>>", "mark"),
     )
 
 
@@ -155,25 +155,26 @@ def _exchange(i: int, exchange: Exchange) -> Iterable[Part]:
     yield Part(f"{chr(10) * 2 * (i > 1)}Sub-question {i}: ")
     yield Part(asked, f"sub-question {i}")
     if answer.text is not None and answer.answered:
-        yield Part("\nAnswer:\n")
+        yield Part("\nAnswer:\n", f"status {i}")
         yield from marked(answer.text, f"answer {i}")
     else:
-        yield Part(f"\nNo answer ({answer.status}): ")
+        yield Part(f"\nNo answer ({answer.status}): ", f"status {i}")
         yield Part(" ".join(neutral(answer.reason[:2000]).split()), f"reason {i}")
 
 
 def _filled(pieces: Sequence[Piece], values: Mapping[str, Parts]) -> Iterable[Part]:
-    drop_newline = False
+    """The parts of one message, an empty placeholder's line and the blank one after it left out."""
+    dropped = False
     for piece in pieces:
         if piece.name is None:
-            body = piece.text[1:] if drop_newline and piece.text.startswith("\n") else piece.text
-            drop_newline = False
+            body = piece.text.removeprefix("\n").removeprefix("\n") if dropped else piece.text
+            dropped = False
             if body:
                 yield Part(body)
-            continue
-        parts = values[piece.name]
-        drop_newline = piece.alone and not parts
-        yield from parts
+        else:
+            parts = values[piece.name]
+            dropped = piece.alone and not parts
+            yield from parts
 
 
 def _pieces(name: str, body: str) -> Iterable[Piece]:

@@ -140,12 +140,13 @@ class Trace:
         self.stopped = fold.stopped
         self.cap = fold.cap
         self.calls = fold.calls
+        self.opened_keys = fold.opened_keys
         self.times = (fold.first, fold.last)
         self.roots = fold.tree()
 
     def nodes(self) -> Iterator[Node]:
         """Every node once, in id order."""
-        stack = list(reversed(self.roots))
+        stack = list(reversed({root.key: root for root in self.roots}.values()))
         while stack:
             node = stack.pop()
             yield node
@@ -225,6 +226,10 @@ class _Fold:
         if self._started is None:
             raise ValueError("these events have no RunStarted")
         return self._started
+
+    @property
+    def opened_keys(self) -> set[str]:
+        return set(self._opened)
 
     def take(self, record: Record) -> None:
         self.run, self.last = record.run, record.at

@@ -29,7 +29,7 @@ def digest(*parts: Any) -> str:
 class Text:
     """Characters, who they come from, and whether no untrusted text had a part in them.
 
-    `source` is `user`, `document`, `model`, `script`, `oracle` or `person`.
+    `source` is `user`, `document:NAME`, `model`, `script`, `task`, `oracle` or `person`.
     """
 
     body: str
