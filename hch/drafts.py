@@ -41,14 +41,14 @@ class Drafts:
             "manual": (Part(rules.manual.body, "manual"),) if rules.manual else (),
             "level": (Part(str(self._level), "level"),),
             "grant": (Part(shown(grant), "grant"),),
-            "form": (Part(stated(returns), "form"),) if typed else (),
+            "form": (Part(stated(returns, len(self._question.context)), "form"),) if typed else (),
         }
         for name, value in values.items():
             filled[name] = marked(value, name) if isinstance(value, Text) else exchange_parts(value)
         request = Request(
             messages=rules.prompts[prompt].fill(filled),
             sampling=Sampling(max_tokens=rules.limits.answer_tokens),
-            form=form(returns) if typed else None,
+            form=form(returns, len(question.context)) if typed else None,
             sample=self._sample,
             seed=int(digest(rules.seed, self._sample)[:12], 16),
             question=question.text.body,
@@ -64,7 +64,7 @@ class Drafts:
         values: dict[str, Parts] = {
             "reply": marked(shown_reply, "reply"),
             "problem": (Part(neutral(str(problem)), "problem"),),
-            "form": (Part(stated(returns), "form"),),
+            "form": (Part(stated(returns, len(self._question.context)), "form"),),
         }
         added = [
             part for message in self._rules.prompts.repair.fill(values) for part in message.parts

@@ -5,32 +5,34 @@ A typed reply is, with white space between:
     [ <think> anything </think> ]  [ ```json ]  one JSON object  [ ``` ]
 
 Nothing before, nothing after, nothing guessed and nothing patched up. The object must fit the
-reply type: unknown and missing fields are faults, strings are strings. A finishing text is taken
-as it is, less the same optional reasoning block; one whose first line is `CANNOT ANSWER: reason`
-says that its author cannot tell.
+reply type: unknown, missing and repeated fields are faults, strings are strings, numbers are
+finite. A finishing text is taken as it is, less the same optional reasoning block; one whose first
+line is `CANNOT ANSWER: reason` says that its author cannot tell. A reasoning block that never ends
+leaves no text at all.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo
 
 from hch.types import Form, Question, Text
 
-_REASONING = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
+_REASONING = re.compile(r"\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*)\n[ \t]*```", re.DOTALL)
 _CANNOT = re.compile(r"\s*CANNOT ANSWER\b[:.\s]*([^\n]*)")
 
 
 class Reply(BaseModel):
-    """The base of every typed reply: frozen, nothing unknown, nothing converted."""
+    """The base of every typed reply: frozen, nothing unknown or infinite, nothing converted."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 T = TypeVar("T", bound=Reply)
@@ -52,7 +54,7 @@ class SubQuestion(Reply):
     """A question to put to a copy, and which of the texts go along; none named means all."""
 
     question: str
-    texts: Annotated[list[int], AfterValidator(_known_texts)]
+    texts: Annotated[list[int], AfterValidator(_known_texts)] = []
 
     def asked_with(self, context: Sequence[Text]) -> Question:
         chosen = tuple(context[n - 1] for n in self.texts) or tuple(context)
@@ -76,13 +78,20 @@ def parse(text: str, returns: type[T], *, texts: int = 0) -> T:
     if not body.startswith("{"):
         raise ReplyProblem("the reply must be one JSON object and nothing else")
     try:
-        return returns.model_validate_json(body.encode(), context={"texts": texts})
+        reply = returns.model_validate_json(body.encode(), context={"texts": texts})
     except UnicodeEncodeError:
         raise ReplyProblem("the reply has characters that are no Unicode text") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"])
         raise ReplyProblem(f"{place + ': ' if place else ''}{first['msg']}"[:400]) from None
+    json.loads(body, object_pairs_hook=_once_each)  # pydantic takes the last of equal keys
+    return reply
+
+
+def _once_each(pairs: list[tuple[str, object]]) -> None:
+    if repeated := [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]:
+        raise ReplyProblem(f"the field {repeated[0]!r} is there more than once"[:400])
 
 
 def without_reasoning(text: str) -> str:
@@ -97,41 +106,54 @@ def cannot(text: str) -> str | None:
     return match and (match[1].strip() or "no reason given")
 
 
-@lru_cache(maxsize=64)
-def form(returns: type[Reply]) -> Form:
-    """The form of a reply type, as a JSON schema without titles and prose."""
-    schema = _bare(returns.model_json_schema())
+@lru_cache(maxsize=256)
+def form(returns: type[Reply], texts: int = 0) -> Form:
+    """The form of a reply type, as a JSON schema without titles and prose.
+
+    Every property is required, `texts` may name 1 to `texts`, and is left out where there are none.
+    """
+    schema = _bare(returns.model_json_schema(), texts)
     return Form(returns.__name__, json.dumps(schema, separators=(",", ":")))
 
 
-@lru_cache(maxsize=64)
-def stated(returns: type[Reply]) -> str:
-    """The form in words for a prompt: the schema, and an example where the type has one."""
-    example = (returns.model_config.get("json_schema_extra") or {}).get("example")  # type: ignore[union-attr]
-    shown = f"\nFor example: {json.dumps(example)}" if example else ""
+@lru_cache(maxsize=256)
+def stated(returns: type[Reply], texts: int = 0) -> str:
+    """The form in words, for a prompt."""
+    schema = form(returns, texts).schema
+    told = 'Its "texts" are the numbers of the texts to send along; an empty list sends all.\n'
     return (
-        "Reply with one JSON object and nothing else. It must fit this JSON schema:\n"
-        f"{form(returns).schema}{shown}"
+        f"{told if texts and _TEXTS in schema else ''}"
+        f"Reply with one JSON object and nothing else. It must fit this JSON schema:\n{schema}"
     )
 
 
-def _bare(schema: object) -> object:
-    """A schema with its references resolved and without `title`, `description` and `example`."""
+_TEXTS = '"texts"'
 
-    def walk(node: object, defs: dict[str, object]) -> object:
+
+def _bare(schema: dict[str, Any], texts: int) -> Any:
+    """A schema with its references resolved, every property required, and `texts` as it may be."""
+    defs = schema.get("$defs", {})
+
+    def walk(node: Any) -> Any:
         if isinstance(node, list):
-            return [walk(item, defs) for item in node]
+            return [walk(item) for item in node]
         if not isinstance(node, dict):
             return node
         if "$ref" in node:
-            return walk(defs[node["$ref"].removeprefix("#/$defs/")], defs)
-        return {
-            key: {k: walk(v, defs) for k, v in value.items()}
-            if key == "properties"
-            else walk(value, defs)
-            for key, value in node.items()
-            if key not in ("title", "description", "example", "$defs", "default")
+            return walk(defs[node["$ref"].removeprefix("#/$defs/")])
+        kept = {
+            k: v for k, v in node.items() if k not in ("title", "description", "$defs", "default")
         }
+        if "properties" not in kept:
+            return {key: walk(value) for key, value in kept.items()}
+        properties = {name: walk(value) for name, value in kept["properties"].items()}
+        if "texts" in properties:
+            properties["texts"] = {
+                "type": "array",
+                "items": {"type": "integer", "enum": [*range(1, texts + 1)]},
+            }
+        if not texts:
+            properties.pop("texts", None)
+        return {**kept, "properties": properties, "required": [*properties]}
 
-    assert isinstance(schema, dict)
-    return walk(schema, schema.get("$defs", {}))
+    return walk(schema)
