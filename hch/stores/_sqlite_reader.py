@@ -1,0 +1,93 @@
+"""Events read back from SQLite, a few at a time, so that no reader holds up a writer."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from pydantic import ValidationError
+
+from hch.errors import StoreError
+from hch.events import Record
+from hch.stores._codec import Unpacker
+from hch.stores._sqlite_schema import RUN_BITS, translated
+
+LAST = (1 << RUN_BITS) - 1
+
+_CACHED_CHARACTERS = 8_000_000
+_ALL = "SELECT id, at, body FROM event_log WHERE id > ? AND id <= ? ORDER BY id LIMIT 256"
+_SOME = """
+SELECT id, at, body FROM event_log
+WHERE id > ? AND id <= ? AND type IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT 256
+"""
+
+
+class Reader:
+    """Reads from one connection, in any thread. Raises StoreError for what is damaged."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db = db
+        self._path = path
+        self._lock = RLock()
+        self._texts: dict[int, str] = {}
+        self._cached = 0
+        self._unpacker = Unpacker(self._text)
+
+    def query(self, sql: str, *values: Any) -> list[Any]:
+        with self._lock, translated(self._path):
+            return self._db.execute(sql, values).fetchall()
+
+    def records(
+        self, run: str, number: int, last: int = LAST, types: Sequence[str] = ()
+    ) -> Iterator[Record]:
+        """The events of that run up to number `last`, in order, all or of these types."""
+        base = number << RUN_BITS
+        some = (json.dumps(types),) if types else ()
+        done = base
+        while rows := self.query(_SOME if types else _ALL, done, base + last, *some):
+            for id_, at, body in rows:
+                yield self._record(run, id_, at, body)
+            done = rows[-1][0]
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def _record(self, run: str, id_: int, at: float, body: str) -> Record:
+        seq = id_ & LAST
+        with self._lock:
+            blob = self._blob(id_) if '{"$blob":' in body else b""
+            try:
+                event = self._unpacker.unpack(body, blob)
+                return Record.model_validate({"run": run, "seq": seq, "at": at, "event": event})
+            except (ValidationError, ValueError) as error:
+                raise StoreError(
+                    f"the store {self._path}: event {seq} of run {run} cannot be read; "
+                    f"it is damaged, or of a newer hch: {error}"
+                ) from error
+
+    def _blob(self, id_: int) -> bytes:
+        rows = self.query("SELECT raw FROM replies WHERE id = ?", id_)
+        return rows[0][0] if rows else b""
+
+    def _text(self, name: int) -> str:
+        if (known := self._texts.get(name)) is not None:
+            return known
+        rows = self.query("SELECT body FROM texts WHERE id = ?", name)
+        if not rows:
+            raise StoreError(
+                f"the store {self._path} lacks the text {name}: "
+                "its run was removed meanwhile, or it is damaged"
+            )
+        text: str = rows[0][0].decode("utf-8", "surrogatepass")
+        if len(text) <= _CACHED_CHARACTERS // 8:
+            self._cached += len(text)
+            if self._cached > _CACHED_CHARACTERS:
+                self._texts.clear()
+                self._cached = len(text)
+            self._texts[name] = text
+        return text

@@ -1,0 +1,141 @@
+"""Runs in SQLite: their numbers, their rows in the index, and their removal."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hch.errors import StoreError
+from hch.protocols import RunRow
+from hch.stores._index import Tally, shown
+from hch.stores._sqlite_reader import Reader
+from hch.stores._sqlite_schema import RUN_BITS
+
+LIST = """
+SELECT run, started, question, players, roots, status, nodes, calls, tokens, microusd,
+  max(0.0, ended - started)
+FROM run_ids JOIN run_index USING (id) ORDER BY started DESC, id DESC
+"""
+"""SQL whose rows `listed` reads."""
+
+_SAVE = """
+INSERT OR REPLACE INTO run_index
+  (id, last, started, ended, question, players, roots, root, finished, calls, tokens, microusd,
+   nodes, status)
+SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM run_ids WHERE id = ?
+"""
+_LOAD = """
+SELECT last, started, ended, question, players, roots, root, finished, calls, tokens, microusd
+FROM run_index WHERE id = ?
+"""
+_NODES = """
+SELECT key, json_extract(body, '$.status') FROM event_log
+WHERE id > ? AND id < ? AND type IN ('NodeOpened', 'NodeClosed') ORDER BY id
+"""
+_UNUSED = """
+DELETE FROM texts WHERE id > ? AND id < ?
+  AND NOT EXISTS (SELECT 1 FROM text_refs f WHERE f.text = texts.id)
+"""
+_RETURNED = """
+DELETE FROM texts WHERE id IN (SELECT value FROM json_each(?))
+  AND NOT EXISTS (SELECT 1 FROM text_refs f WHERE f.text = texts.id)
+  AND NOT EXISTS (SELECT 1 FROM run_ids r WHERE r.id = texts.id >> 32)
+"""
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing, and nobody else writes meanwhile."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def listed(row: Any) -> RunRow:
+    """The row of the index that `LIST` gave."""
+    run, started, question, players, *rest = row
+    return RunRow(run, started, question, tuple(json.loads(players)), *rest)
+
+
+def begin(db: sqlite3.Connection, run: str) -> tuple[int, Tally]:
+    """The number and the tally of a run that is to be written, be it new or not."""
+    found = db.execute("SELECT id FROM run_ids WHERE run = ?", (shown(run),)).fetchone()
+    if found is not None:
+        return found[0], _load(db, found[0], run)
+    added = db.execute("INSERT INTO run_ids (run) VALUES (?)", (shown(run),))
+    return added.lastrowid or 0, Tally(run)
+
+
+def save(db: sqlite3.Connection, number: int, tally: Tally) -> None:
+    """Write a run's row of the index. Raises StoreError where the run is no longer there."""
+    values = (
+        tally.last,
+        tally.started,
+        tally.ended,
+        tally.question,
+        json.dumps(tally.players),
+        tally.roots,
+        tally.root,
+        tally.finished,
+        tally.calls,
+        tally.tokens,
+        tally.microusd,
+        len(tally.nodes),
+        tally.status(),
+    )
+    if not db.execute(_SAVE, (*values, number)).rowcount:
+        raise StoreError(f"run {tally.run} was removed while it was being written")
+
+
+def rebuild(db: sqlite3.Connection, reader: Reader) -> None:
+    """Make the index of every run anew from its events."""
+    with transaction(db):
+        db.execute("DELETE FROM run_index")
+        for number, run in db.execute("SELECT id, run FROM run_ids").fetchall():
+            tally = Tally(run)
+            for record in reader.records(run, number):
+                tally.add(record.at, record.event)
+            save(db, number, tally)
+
+
+def remove(db: sqlite3.Connection, number: int) -> None:
+    """Delete a run, and those texts, its own or borrowed, that no other run uses."""
+    ids = number << RUN_BITS, (number + 1) << RUN_BITS
+    refs = db.execute("SELECT text FROM text_refs WHERE run = ?", (number,)).fetchall()
+    db.execute("DELETE FROM event_log WHERE id > ? AND id < ?", ids)
+    db.execute("DELETE FROM replies WHERE id > ? AND id < ?", ids)
+    db.execute("DELETE FROM run_index WHERE id = ?", (number,))
+    db.execute("DELETE FROM run_ids WHERE id = ?", (number,))
+    db.execute("DELETE FROM text_refs WHERE run = ?", (number,))
+    db.execute(_UNUSED, ids)
+    db.execute(_RETURNED, (json.dumps([text for (text,) in refs]),))
+
+
+def _load(db: sqlite3.Connection, number: int, run: str) -> Tally:
+    """A run's tally, from its row and from how its nodes stand."""
+    saved = db.execute(_LOAD, (number,)).fetchone()
+    last, started, ended, question, players, roots, root, finished, calls, tokens, microusd = saved
+    nodes = db.execute(_NODES, (number << RUN_BITS, (number + 1) << RUN_BITS)).fetchall()
+    return Tally(
+        run,
+        last,
+        started,
+        ended,
+        question,
+        tuple(json.loads(players)),
+        roots,
+        root,
+        bool(finished),
+        calls,
+        tokens,
+        microusd,
+        dict(nodes),
+    )

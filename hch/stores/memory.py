@@ -1,0 +1,83 @@
+"""Runs kept in memory, for tests and for trees that nobody wants to see again: `memory`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from hch.errors import StoreError
+from hch.events import Event, Record
+from hch.protocols import RunRow
+from hch.stores._index import Tally
+
+
+class MemoryStore:
+    """A `hch.protocols.Store` that lasts as long as the object; whatever it has is durable."""
+
+    place = "memory"
+
+    def __init__(self) -> None:
+        self._records: dict[str, list[Record]] = {}
+        self._tallies: dict[str, Tally] = {}
+        self._live: set[str] = set()
+
+    def append(self, run: str, at: float, event: Event) -> None:
+        if run not in self._tallies:
+            self._tallies[run] = Tally(run)
+            self._records[run] = []
+        seq = self._tallies[run].add(at, event)
+        self._records[run].append(Record(run=run, seq=seq, at=at, event=event))
+
+    async def durable(self) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
+
+    def events(self, run: str, *types: str) -> Iterator[Record]:
+        """Those appended while it is read come too late for this reader."""
+        records = tuple(self._find(run))
+        return (record for record in records if not types or record.event.type in types)
+
+    def runs(self) -> list[RunRow]:
+        rows = [tally.row() for tally in reversed(self._tallies.values())]
+        return sorted(map(self._seen, rows), key=lambda row: row.started, reverse=True)
+
+    def remove(self, runs: Iterable[str]) -> None:
+        wanted = list(runs)
+        for run in wanted:
+            self._find(run)
+            self._refuse_live(run)
+        for run in wanted:
+            self._records.pop(run, None)
+            self._tallies.pop(run, None)
+
+    @contextmanager
+    def live(self, run: str) -> Iterator[None]:
+        self._refuse_live(run)
+        self._live.add(run)
+        try:
+            yield
+        finally:
+            self._live.discard(run)
+
+    def close(self) -> None:
+        pass
+
+    def _find(self, run: str) -> list[Record]:
+        if run not in self._records:
+            raise StoreError(f"there is no run {run} in memory")
+        return self._records[run]
+
+    def _refuse_live(self, run: str) -> None:
+        if run in self._live:
+            raise StoreError(f"run {run} is in use by this process: wait until that has ended")
+
+    def _seen(self, row: RunRow) -> RunRow:
+        alive = row.status == "unfinished" and row.run in self._live
+        return replace(row, status="running") if alive else row
+
+
+def build() -> MemoryStore:
+    return MemoryStore()

@@ -1,0 +1,165 @@
+"""One SQLite file that holds any number of runs: `sqlite:PATH`.
+
+Events are committed in groups with `synchronous=FULL`, long texts are kept once by their hash,
+and reply bytes as they came. Others may read while a run is written. Reading makes no file.
+
+For reading with SQL there are four views. Whether a run is alive only its lock tells, so `runs`
+calls a live one `unfinished`; amounts are NULL where they are infinite.
+
+    runs    run, started, ended, question (200 characters), players (JSON), roots, status, nodes,
+            calls, tokens, microusd
+            SELECT run, question, microusd / 1e6 FROM runs ORDER BY started DESC LIMIT 10;
+    nodes   run, key, level, wrapper, player, question, status, answer, reason, spent_calls,
+            spent_tokens, spent_microusd, opened_at, closed_at; status is NULL while it is open
+            SELECT level, status, count(*) FROM nodes WHERE run = 'ID' GROUP BY level, status;
+    calls   run, request, attempt, node, model, status (intended, finished, failed), kind, input,
+            output, cached, reasoning, microusd, intended_at, ended_at
+            SELECT model, sum(output), avg(ended_at - intended_at) FROM calls GROUP BY model;
+    events  run, seq, at, type, key (node or request), body (JSON; long texts are in `texts`)
+            SELECT seq, body FROM events WHERE run = 'ID' AND type = 'CallFailed';
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hch.errors import StoreError
+from hch.events import Event, Record
+from hch.protocols import RunRow
+from hch.stores._group import GroupCommit
+from hch.stores._index import shown
+from hch.stores._locks import RunLocks
+from hch.stores._sqlite_reader import Reader
+from hch.stores._sqlite_runs import LIST, listed, rebuild, remove, transaction
+from hch.stores._sqlite_schema import open_to_read, open_to_write, translated
+from hch.stores._sqlite_writer import Queued, Writer
+
+_LOCKS = 100
+"""How many runs are removed at a time, since each is locked meanwhile."""
+
+
+class SqliteStore:
+    """A `hch.protocols.Store` in one file; usable again after `close`.
+
+    Waits `patience` seconds for another process's lock. `pragmas` are set on what writes.
+    """
+
+    def __init__(
+        self, path: str | Path, *, patience: float = 10.0, pragmas: Mapping[str, int] | None = None
+    ) -> None:
+        self.place = str(path)
+        self._path = Path(path).expanduser()
+        self._patience = patience
+        self._pragmas = pragmas or {}
+        self._locks = RunLocks(self._path.with_name(f"{self._path.name}.locks"))
+        self._writer = Writer(self._open)
+        self._group: GroupCommit[Queued] = GroupCommit(self._write)
+        self._reader: Reader | None = None
+
+    def append(self, run: str, at: float, event: Event) -> None:
+        self._group.put((run, at, event))
+
+    async def durable(self) -> None:
+        await self._group.wait()
+
+    def flush(self) -> None:
+        self._group.flush()
+
+    def events(self, run: str, *types: str) -> Iterator[Record]:
+        reader, number, last = self._find(run)
+        return reader.records(run, number, last, types)
+
+    def runs(self) -> list[RunRow]:
+        reader = self._read()
+        rows = [listed(row) for row in reader.query(LIST)] if reader else []
+        return [
+            replace(row, status="running")
+            if row.status == "unfinished" and self._locks.held(row.run)
+            else row
+            for row in rows
+        ]
+
+    def remove(self, runs: Iterable[str]) -> None:
+        numbers = {run: self._find(run)[1] for run in runs}
+        for run in numbers:
+            with self._locks.hold(run):
+                pass
+        left = list(numbers)
+        while left:
+            some, left = left[:_LOCKS], left[_LOCKS:]
+            with ExitStack() as stack:
+                for run in some:
+                    stack.enter_context(self._locks.hold(run))
+                stack.enter_context(translated(self._path))
+                db = stack.enter_context(closing(self._open()))
+                with transaction(db):
+                    for run in some:
+                        remove(db, numbers[run])
+                        self._writer.forget(run)
+
+    def live(self, run: str) -> AbstractContextManager[None]:
+        return self._locks.hold(run)
+
+    def rebuild_index(self) -> None:
+        """Make the index of every run anew from its events."""
+        if self._read() is None:
+            return
+        with translated(self._path), closing(self._open()) as db:
+            rebuild(db, Reader(db, self._path))
+
+    def close(self) -> None:
+        try:
+            self._group.close()
+        finally:
+            self._writer.close()
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _open(self) -> sqlite3.Connection:
+        return open_to_write(self._path, self._patience, self._pragmas)
+
+    def _write(self, group: Sequence[Queued]) -> None:
+        with translated(self._path):
+            self._writer.write(group)
+
+    def _read(self) -> Reader | None:
+        """What reads this store, own events included; None while there is no store."""
+        if self._group.pending:
+            self.flush()
+        if self._reader is None:
+            with translated(self._path):
+                db = open_to_read(self._path, self._patience)
+            self._reader = Reader(db, self._path) if db else None
+        return self._reader
+
+    def _find(self, run: str) -> tuple[Reader, int, int]:
+        """What reads a run, the number it is kept by, and that of its last event."""
+        reader = self._read()
+        found = reader and reader.query(
+            "SELECT id, last FROM run_ids JOIN run_index USING (id) WHERE run = ?", shown(run)
+        )
+        if not reader or not found:
+            raise StoreError(f"there is no run {shown(run)} in the store {self.place}")
+        return reader, *found[0]
+
+
+def build(arg: str) -> SqliteStore:
+    return SqliteStore(arg)

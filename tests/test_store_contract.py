@@ -1,0 +1,312 @@
+"""What holds for every store: each file in `hch/stores` is covered by being there."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import re
+from collections.abc import Iterator
+from itertools import count
+from math import inf
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hch import registry
+from hch.errors import StoreError
+from hch.events import Amounts, RootOpened, RunFinished, RunResumed, RunStopped
+from hch.protocols import RunRow, Store
+from hch.registry import Spec
+from tests.stores.samples import (
+    FREE,
+    anything,
+    closed,
+    finished,
+    intended,
+    opened,
+    started,
+    story,
+    words,
+)
+
+pytestmark = pytest.mark.leaves_open
+
+
+@pytest.fixture(params=registry.names("stores"))
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    takes = inspect.signature(registry.load("stores", request.param).build).parameters
+    arg = str(tmp_path / "new" / "runs.db") if "arg" in takes else None
+    built = registry.build("stores", Spec(request.param, arg))
+    yield built
+    built.close()
+    gc.collect()  # what it left open is told now
+
+
+def write(store: Store, run: str, *events: object, at: float = 100.0) -> None:
+    for number, event in enumerate(events):
+        store.append(run, at + number, event)  # type: ignore[arg-type]
+    store.flush()
+
+
+def test_a_new_store_has_no_runs_and_says_where_it_is(store: Store) -> None:
+    assert store.runs() == []
+    assert store.place
+
+
+def test_an_unknown_run_is_refused_at_once(store: Store) -> None:
+    write(store, "one", *story())
+    for unknown in ("none", "", "ONE", "\ud800", "\x00", "on'e"):
+        with pytest.raises(StoreError, match="no run"):
+            store.events(unknown)
+
+
+async def test_events_come_back_in_order_numbered_from_1(store: Store) -> None:
+    for number, event in enumerate(story()):
+        store.append("a", 100.0 + number, event)
+    await store.durable()
+    records = list(store.events("a"))
+    assert [record.event for record in records] == story()
+    assert [record.seq for record in records] == list(range(1, len(story()) + 1))
+    assert [record.at for record in records] == [100.0 + n for n in range(len(story()))]
+    assert {record.run for record in records} == {"a"}
+
+
+def test_what_was_appended_is_read_before_it_is_durable(store: Store) -> None:
+    store.append("a", 1.0, opened("k"))
+    assert [record.event for record in store.events("a")] == [opened("k")]
+    store.append("a", 2.0, closed("k"))
+    assert [row.nodes for row in store.runs()] == [1]
+    assert len(list(store.events("a"))) == 2
+
+
+def test_reading_changes_nothing_and_can_be_done_twice_at_once(store: Store) -> None:
+    write(store, "a", *(opened(f"k{n}") for n in range(600)))
+    first, second = store.events("a"), store.events("a")
+    assert next(first) == next(second)
+    store.append("a", 9.0, closed("k0"))
+    assert list(first) == list(second)
+    assert len(list(store.events("a"))) == 601
+
+
+def test_types_are_filtered(store: Store) -> None:
+    write(store, "a", *story())
+    assert [r.event for r in store.events("a", "NodeOpened", "RunFinished")] == [
+        event for event in story() if event.type in {"NodeOpened", "RunFinished"}
+    ]
+    assert list(store.events("a", "RunStopped")) == []
+    assert [record.seq for record in store.events("a", "RunFinished")] == [len(story())]
+
+
+async def test_runs_are_numbered_apart_and_go_on_where_they_were(store: Store) -> None:
+    for number in range(5):
+        store.append("a", 1.0, opened(f"a{number}"))
+        store.append("b", 1.0, opened(f"b{number}"))
+        await store.durable()
+    write(store, "a", closed("a0"))
+    assert [record.seq for record in store.events("a")] == [1, 2, 3, 4, 5, 6]
+    assert [record.event.key for record in store.events("b")] == [f"b{n}" for n in range(5)]  # type: ignore[union-attr]
+
+
+async def test_nothing_to_wait_for_is_no_wait(store: Store) -> None:
+    await store.durable()
+    store.flush()
+    assert store.runs() == []
+
+
+async def test_many_wait_at_once_and_a_cancelled_one_harms_none(store: Store) -> None:
+    async def put(number: int) -> None:
+        store.append("a", 1.0, opened(f"k{number}"))
+        await store.durable()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(put(number)) for number in range(100)]
+        await asyncio.sleep(0)
+        for task in tasks[::3]:
+            task.cancel()
+    await store.durable()
+    assert len(list(store.events("a"))) == 100
+
+
+def test_it_serves_one_event_loop_after_another(store: Store) -> None:
+    async def put(number: int) -> None:
+        store.append("a", 1.0, opened(f"k{number}"))
+        await store.durable()
+
+    for number in range(3):
+        asyncio.run(put(number))
+    assert len(list(store.events("a"))) == 3
+
+
+def test_texts_and_bytes_come_back_as_they_were(store: Store) -> None:
+    wild = ["\x00", "a\x00b", "\ud800", "x\udfff" * 150, "\ud83d\ude00", "é" * 199, "\u2028", ""]
+    texts = [*wild, "n\x00 \ud800 " * 3_000_000]
+    raw = bytes(range(256)) * 80_000
+    events = [
+        *(opened(f"k{n}", text) for n, text in enumerate(texts)),
+        finished("r", text=texts[-1], raw=raw),
+        finished("s", text="short", raw=b""),
+    ]
+    write(store, "a", *events)
+    assert [record.event for record in store.events("a")] == events
+
+
+def test_infinite_amounts_and_numbers_come_back(store: Store) -> None:
+    odd = Amounts(calls=3, tokens=inf, microusd=2**60, nodes=inf)
+    logprobs = (("a", -inf, (("b", -0.5),)),)
+    events = [
+        started("Why?").model_copy(update={"grant": odd, "setup": {"a": inf, "$text": [-inf]}}),
+        finished("r").model_copy(update={"logprobs": logprobs, "price": FREE}),
+    ]
+    write(store, "a", *events)
+    assert [record.event for record in store.events("a")] == events
+
+
+def test_every_event_comes_back(store: Store) -> None:
+    runs = count()
+
+    @settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+    @given(st.lists(anything(), min_size=1, max_size=8))
+    def check(events: list[object]) -> None:
+        run = f"run {next(runs)}"
+        write(store, run, *events)
+        assert [record.event for record in store.events(run)] == events
+        assert store.runs()
+
+    check()
+
+
+def test_the_index_tells_a_run(store: Store) -> None:
+    write(store, "a", *story())
+    assert store.runs() == [
+        RunRow(
+            run="a",
+            started=100.0,
+            question="What is the answer?",
+            players=("direct@x",),
+            roots=1,
+            status="answered",
+            nodes=2,
+            calls=3,
+            tokens=24,
+            microusd=65,
+            seconds=15.0,
+        )
+    ]
+
+
+def test_the_index_follows_a_run_as_it_is_written(store: Store) -> None:
+    for number, event in enumerate(story(), 1):
+        write(store, "a", event, at=100.0 + number)
+        whole = story()[:number]
+        [row] = store.runs()
+        assert row.nodes == sum(event.type == "NodeOpened" for event in whole)
+        assert row.calls == sum(event.type == "CallIntended" for event in whole)
+        assert row.seconds == number - 1
+        assert row.status == ("answered" if number == len(story()) else "unfinished")
+
+
+def test_a_question_is_listed_by_its_first_characters_and_safely(store: Store) -> None:
+    write(store, "a", started("\ud800" + "x" * 1000))
+    write(store, "b", opened("k", "Asked by nobody?"))
+    rows = {row.run: row for row in store.runs()}
+    assert rows["a"].question == "\\ud800" + "x" * 199
+    assert rows["b"].question == "Asked by nobody?"
+
+
+def test_the_first_root_lends_its_last_status_once_the_run_has_finished(store: Store) -> None:
+    write(
+        store,
+        "a",
+        started("One?", "Two?"),
+        RootOpened(index=1, key="second", question="q"),
+        RootOpened(index=0, key="first", question="q"),
+        opened("second"),
+        closed("second", None, "failed"),
+        opened("first"),
+        closed("first", None, "cancelled"),
+        RunStopped(kind="BillExhausted", reason="out of money"),
+    )
+    assert [row.status for row in store.runs()] == ["unfinished"]
+    resumed = RunResumed(version="1", cap=FREE)
+    end = RunFinished(statuses={"answered": 1, "failed": 1})
+    write(store, "a", resumed, closed("first"), end)
+    assert [(row.status, row.roots, row.nodes) for row in store.runs()] == [("answered", 2, 2)]
+
+
+def test_the_newest_run_is_listed_first(store: Store) -> None:
+    for run, at in (("b", 200.0), ("c", 300.0), ("a", 100.0), ("d", 300.0)):
+        write(store, run, opened("k"), at=at)
+    assert [row.run for row in store.runs()] == ["d", "c", "b", "a"]
+
+
+def test_removed_runs_are_gone_and_the_others_whole(store: Store) -> None:
+    long = "the same long text " * 100
+    for run in ("a", "b", "c"):
+        write(store, run, opened("k", long), finished("r", text=f"{run} only " * 50, raw=b"raw"))
+    kept = list(store.events("b"))
+    store.remove(["a", "c"])
+    assert [row.run for row in store.runs()] == ["b"]
+    assert list(store.events("b")) == kept
+    for run in ("a", "c"):
+        with pytest.raises(StoreError, match="no run"):
+            store.events(run)
+    write(store, "a", opened("new", long))
+    assert [record.event for record in store.events("a")] == [opened("new", long)]
+    assert [record.seq for record in store.events("a")] == [1]
+
+
+def test_nothing_is_removed_when_one_run_is_unknown_or_alive(store: Store) -> None:
+    write(store, "a", opened("k"))
+    write(store, "b", opened("k"))
+    with pytest.raises(StoreError, match="no run"):
+        store.remove(["a", "none"])
+    with store.live("b"), pytest.raises(StoreError, match="run b is in use"):
+        store.remove(["a", "b"])
+    assert len(store.runs()) == 2
+    store.remove(["b", "a", "b"])
+    assert store.runs() == []
+
+
+def test_a_live_run_shows_and_is_held_once(store: Store) -> None:
+    write(store, "a", opened("k"))
+    with store.live("a"):
+        assert [row.status for row in store.runs()] == ["running"]
+        with pytest.raises(StoreError, match=re.escape("run a is in use")), store.live("a"):
+            pass
+        with store.live("b"):
+            assert [row.status for row in store.runs()] == ["running"]
+        write(store, "a", RootOpened(index=0, key="k", question=""), closed("k"))
+        write(store, "a", RunFinished(statuses={"answered": 1}))
+        assert [row.status for row in store.runs()] == ["answered"]
+    with store.live("a"):
+        pass
+
+
+def test_a_run_is_let_go_of_when_its_body_fails(store: Store) -> None:
+    write(store, "a", opened("k"))
+    with pytest.raises(ZeroDivisionError), store.live("a"):
+        raise ZeroDivisionError
+    assert [row.status for row in store.runs()] == ["unfinished"]
+    with store.live("a"):
+        pass
+
+
+def test_it_can_be_used_again_after_it_was_closed(store: Store) -> None:
+    store.close()
+    write(store, "a", opened("k"))
+    store.close()
+    store.close()
+    write(store, "a", closed("k"))
+    assert [record.seq for record in store.events("a")] == [1, 2]
+
+
+def test_repeated_texts_in_messages_come_back(store: Store) -> None:
+    shared = "Shared. " * 200
+    events = [intended(f"r{n}", "k", text=shared + str(n % 3)) for n in range(50)]
+    events += [intended(f"s{n}", "k", text=shared) for n in range(50)]
+    write(store, "a", *events, started("Why?", shared), closed("k", shared))
+    assert [record.event for record in store.events("a")][:100] == events
+    assert [record.event.answer for record in store.events("a", "NodeClosed")] == [words(shared)]  # type: ignore[union-attr]
