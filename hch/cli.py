@@ -1,23 +1,25 @@
 """The console script: finds the command that was asked for, and turns errors into exit codes.
 
-    0  answered and clean                  5  the store
-    1  root unanswered or failed; a bug    6  keys, configuration, a missing extra, a dead endpoint
-    2  flags, names, unreadable input      7  a replay diverged
-    3  bill exhausted, or root truncated   130, 143  stopped by Ctrl-C, by SIGTERM
-    4  answered, but not clean
+0  answered and clean                  5  the store
+1  root unanswered or failed; a bug    6  keys, configuration, a missing extra, a dead endpoint
+2  flags, names, unreadable input      7  a replay diverged
+3  bill exhausted, or root truncated   130, 143  stopped by Ctrl-C, by SIGTERM
+4  answered, but not clean
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from hch import __version__, registry
-from hch.commands._terminal import let_go, say, tell
+from hch.commands._terminal import keep_streams_apart, let_go, say, tell
 from hch.errors import HchError
 
 BadUsage: type[Any] = typer.BadParameter.__mro__[1]
@@ -27,10 +29,10 @@ BadUsage: type[Any] = typer.BadParameter.__mro__[1]
 class Commands(TyperGroup):
     """A group of which every plugin in `commands` is a command; imports only the one asked for."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's own signature
+    def list_commands(self, ctx: Any) -> list[str]:
         return registry.names("commands")
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Raises UsageError, with the nearest name, for an unknown command."""
         made = registry.build("commands", registry.Spec(cmd_name))
         if not isinstance(made, typer.Typer):
@@ -94,23 +96,28 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except (typer.Abort, KeyboardInterrupt):
         return 130
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # whoever read the help has left
+            return 0
+        raise
     finally:
         let_go()
 
 
 def main() -> None:
     """The console script `hch`."""
+    keep_streams_apart()
+    gc.set_threshold(50_000, 50, 1000)  # what a run makes is kept to its end: collecting is waste
     sys.exit(run(sys.argv[1:]))
 
 
 def _in_words(error: Any) -> str:
     """What typer says of a wrong flag, as one sentence with the nearest flag and where to look."""
     command = error.ctx.command_path if error.ctx else "hch"
-    if option := getattr(error, "option_name", None):
-        near = getattr(error, "possibilities", None)
-        if near is not None or error.message.startswith("No such"):
-            hint = f"did you mean {' or '.join(sorted(near))}? " if near else ""
-            return f"no option {option}: {hint}see {command} --help"
+    if (option := getattr(error, "option_name", None)) and error.message.startswith("No such"):
+        near = get_close_matches(option, getattr(error, "possibilities", None) or (), 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return f"no option {option}: {hint}see {command} --help"
     message = error.format_message().rstrip(".")
     return f"{message[:1].lower()}{message[1:]}: see {command} --help"
 

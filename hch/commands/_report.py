@@ -1,0 +1,107 @@
+"""What a command says of a run that ended: the answer on stdout, how it went on stderr."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from hch.commands._running import Finished
+from hch.commands._terminal import say_json, say_raw, tell
+from hch.commands._words import budget, count, dollars, listed, seconds, tokens
+from hch.events import Amounts
+from hch.run import Result
+from hch.trace import UNCLEAN, Node, Trace
+
+
+def report(finished: Finished, *, as_json: bool, quiet: bool) -> int:
+    """Print a run's one answer, then the closing line; the exit code."""
+    [result] = finished.results
+    if as_json:
+        say_json(as_object(result))
+    elif result.text is not None:
+        say_raw(result.text)
+    if result.status != "answered":
+        tell(f"no answer ({result.status}): {result.reason}{_enlarged(result)}")
+    if not quiet:
+        tell(_closing(result, finished))
+    if result.status == "answered":
+        return 0 if result.clean else 4
+    return 3 if result.status == "truncated" else 1
+
+
+def as_object(result: Result) -> dict[str, Any]:
+    """One root's result as JSON-like data; infinite amounts are None."""
+    trace = result.trace
+    root = trace.roots[result.index]
+    return {
+        "run": result.run,
+        "status": result.status,
+        "answer": result.text,
+        "reason": result.reason,
+        "notes": list(result.notes),
+        "clean": result.clean,
+        "nodes": sum(1 for _ in trace.nodes()),
+        "calls": len(trace.calls),
+        "usage": {
+            str(level): {"thinks": thinks, **asdict(usage)}
+            for level, (thinks, usage) in trace.usage_by_level().items()
+        },
+        "grant": root.opened.grant.model_dump(),
+        "spent": Amounts.of(root.spent).model_dump(),
+        "cap": Amounts.of(trace.cap).model_dump(),
+        "bill": Amounts.of(trace.bill).model_dump(),
+    }
+
+
+def blemishes(trace: Trace) -> str:
+    """Why a tree is not clean, counted: `2 refused, 1 fallback`; empty where it is clean."""
+    found: Counter[str] = Counter()
+    for node in trace.nodes():
+        if node.status != "answered":
+            found[node.status or "open"] += 1
+        found.update(flaw.partition(":")[0] for flaw in flaws(node))
+        found.update("refused" for ask in node.asks if ask.refusal is not None)
+        found.update("never begun" for ask in node.asks if not ask.node and ask.refusal is None)
+    return listed(f"{n} {what}" for what, n in found.most_common())
+
+
+def flaws(node: Node) -> list[str]:
+    """Those of a node's notes that make its tree not clean."""
+    notes = node.closed.notes if node.closed else ()
+    return [note for note in notes if note.startswith(UNCLEAN)]
+
+
+def totals(trace: Trace) -> str:
+    """`7 nodes, 12 calls, 3.4k tok, $0.004`."""
+    used = [call.usage for call in trace.calls.values()]
+    total = sum(usage.input + usage.output for usage in used)
+    cost = trace.bill.microusd
+    return listed(
+        (
+            count(sum(1 for _ in trace.nodes()), "node"),
+            count(len(trace.calls), "call"),
+            tokens(total) if total else "",
+            dollars(cost) if cost else "",
+        )
+    )
+
+
+def _closing(result: Result, finished: Finished) -> str:
+    why = blemishes(result.trace) if result.status == "answered" else ""
+    status = f"{result.status}, not clean ({why})" if why else result.status
+    figures = f"{totals(result.trace)}, {seconds(finished.seconds)}"
+    return f"{status}: {figures}; {finished.place.command('show', result.run)}"
+
+
+def _enlarged(result: Result) -> str:
+    """What a truncated root wants, to be asked anew: a grant is part of what makes it that run."""
+    if result.status != "truncated":
+        return ""
+    trace = result.trace
+    calls = [call for _, call in trace.roots[result.index].thoughts]
+    done = calls[-1].finished if calls and calls[-1] else None
+    if done and done.finish == "length":
+        return "; start anew with longer answers: hch ask … --answer-tokens N"
+    larger = budget(trace.started.cap.price().map(lambda n: 2 * n))
+    return larger and f"; start anew with a larger budget: hch ask … --budget {larger}"

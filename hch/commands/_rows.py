@@ -1,0 +1,203 @@
+"""A run's tree as rows of text, one node or refusal each, fitted to a width; nothing recurses.
+
+    ✓ HCH_2  Which rivers cross …? → The Rhône, …      3↳  1.4k tok  $0.004  2.1 s
+
+The figures are the subtree's. They go, one column after the other, where it is narrow. A node that
+others link to has its id before its question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
+from hch.commands._report import blemishes, flaws, totals
+from hch.commands._words import dollars, players, seconds, tokens
+from hch.protocols import RunRow
+from hch.safe_text import one_line
+from hch.trace import Ask, Node, Trace
+
+MARKS = {
+    "answered": ("✓", "green"),
+    "unanswered": ("?", "yellow"),
+    "truncated": ("✂", "yellow"),
+    "failed": ("✗", "red"),
+    "cancelled": ("⊘", "red"),
+    "open": ("…", "cyan"),
+    "shared": ("↺", "blue"),
+    "refused": ("–", "yellow"),
+}
+"""By status: what a row begins with, so that colour is never needed to tell, and its colour."""
+
+DROPPED = (0, 3, 1, 2)
+"""The columns of figures (below, tokens, dollars, seconds) in the order they go."""
+
+INTERRUPTED = dict.fromkeys(("CancelledError", "KeyboardInterrupt"), "interrupted")
+"""What stopped a run, where it gives no reason, in words."""
+
+WORTH_SHOWING = 0.1
+"""A tree of which no node took so many seconds is shown without them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line before it is fitted; `figures` are four, some of them empty."""
+
+    guide: str
+    status: str
+    level: str
+    question: str
+    said: str
+    figures: tuple[str, str, str, str] = ("", "", "", "")
+
+
+def rows_of(trace: Trace, lowest: int, width: int) -> list[Row]:
+    """Every row in asking order; nodes below the level `lowest` are left out."""
+    below = _below(trace)
+    linked = {
+        ask.node.key for node in trace.nodes() for ask in node.asks if ask.node and ask.shared
+    }
+    timed = any((node.until or node.at) - node.at >= WORTH_SHOWING for node in trace.nodes())
+    rows: list[Row] = []
+    for root in trace.roots:
+        stack: list[tuple[Node | Row, str, str]] = [(root, "", "")]
+        while stack:
+            node, guide, inside = stack.pop()
+            if isinstance(node, Row):
+                rows.append(node)
+                continue
+            row = _row(node, below[node.key], width, timed=timed)
+            name = f"({node.id}) " if node.key in linked else ""
+            rows.append(replace(row, guide=guide, question=name + row.question))
+            asks = [ask for ask in node.asks if _level(ask, node) >= lowest]
+            for ask in reversed(asks):
+                mine, theirs = ("└─ ", "   ") if ask is asks[-1] else ("├─ ", "│  ")
+                mine, theirs = (inside + mine)[-width:], (inside + theirs)[-width:]
+                if ask.node is None or ask.shared:
+                    stack.append((_link(ask, mine, _level(ask, node), width), "", ""))
+                else:
+                    stack.append((ask.node, mine, theirs))
+    return rows
+
+
+def fitted(rows: list[Row], width: int) -> Iterator[Text]:
+    """The rows as lines of at most `width` cells, their figures in columns."""
+    sizes = [max((len(row.figures[i]) for row in rows), default=0) for i in range(4)]
+    for column in DROPPED:
+        if sum(size + 2 for size in sizes if size) > width // 3:
+            sizes[column] = 0
+    width = min(width, max(map(_wanted, rows), default=0) + sum(size + 2 for size in sizes if size))
+    for row in rows:
+        figures = "".join(
+            f"  {figure if len(figure) <= size else '':>{size}}"
+            for figure, size in zip(row.figures, sizes, strict=True)
+            if size
+        )
+        yield _line(row, figures, width)
+
+
+def fit(text: str, cells: int) -> str:
+    """A text cut to so many cells, with an ellipsis."""
+    if text.isascii():
+        return text if len(text) <= cells else text[: max(0, cells - 1)].rstrip() + "…"[:cells]
+    if cell_len(text) <= cells:
+        return text
+    return set_cell_size(text, cells - 1).rstrip() + "…" if cells > 0 else ""
+
+
+def _line(row: Row, figures: str, width: int) -> Text:
+    mark, style = MARKS[row.status]
+    deepest = width // 9 * 3
+    guide = row.guide if len(row.guide) <= deepest else f"⋯{row.guide[-deepest:]}"
+    head = f"{mark} {row.level}  "
+    question, said = _share(row, width - len(guide) - len(head) - len(figures))
+    line = Text.assemble((guide, "dim"), (mark, style), (head[1:], "cyan"), question)
+    if said:
+        line.append(" → ", "dim")
+        line.append(said, "bold" if row.status == "answered" else style)
+    if figures.strip():
+        line.append(" " * max(0, width - line.cell_len - len(figures)))
+        line.append(figures, "dim")
+    line.truncate(width, overflow="ellipsis")
+    return line
+
+
+def _wanted(row: Row) -> int:
+    """The cells of a row that nothing is cut from, its figures left out."""
+    said = 3 + cell_len(row.said) if row.said else 0
+    return len(row.guide) + 4 + len(row.level) + cell_len(row.question) + said
+
+
+def _share(row: Row, room: int) -> tuple[str, str]:
+    """Question and answer in so many cells: the answer may have two fifths, or the rest."""
+    wants, said = cell_len(row.question), fit(row.said, max(0, room))
+    if not said:
+        return fit(row.question, room), ""
+    room -= 3
+    said = fit(said, max(room * 2 // 5, room - wants))
+    return fit(row.question, room - cell_len(said)), said
+
+
+def _row(node: Node, below: int, width: int, *, timed: bool) -> Row:
+    spent, took = node.spent, (node.until or node.at) - node.at
+    said = ""
+    if node.closed is not None:
+        said = node.closed.answer.body if node.closed.answer else node.closed.reason
+    wrong = "; ".join(flaws(node))
+    return Row(
+        "",
+        node.status or "open",
+        f"HCH_{node.level}",
+        one_line(node.opened.question.body, width),
+        one_line(f"({wrong}) {said}" if wrong else said, width),
+        (
+            f"{below}↳" if below else "",
+            tokens(spent.tokens) if spent.tokens else "",
+            dollars(spent.microusd) if spent.microusd else "",
+            seconds(took) if timed and node.until is not None else "",
+        ),
+    )
+
+
+def _link(ask: Ask, guide: str, level: int, width: int) -> Row:
+    """A row without a node of its own: a subtree that stands elsewhere, or a refusal."""
+    status, said = "refused", ask.refusal or ""
+    if ask.node is not None:
+        status, said = "shared", f"see {ask.node.id}"
+    elif ask.refusal is None:
+        status, said = "open", "never begun"
+    return Row(guide, status, f"HCH_{level}", one_line(ask.question, width), one_line(said, width))
+
+
+def _level(ask: Ask, asker: Node) -> int:
+    return asker.level - 1 if ask.how == "ask" else asker.level
+
+
+def _below(trace: Trace) -> dict[str, int]:
+    """For each node's key the nodes that it and those below it own, itself not counted."""
+    below: dict[str, int] = {}
+    for node in reversed(list(trace.nodes())):
+        below[node.key] = sum(1 + below[child.key] for child in node.children)
+    return below
+
+
+def header(trace: Trace, row: RunRow, width: int) -> Text:
+    """Which run, how it ended, who played and what was asked, in one line."""
+    several = f"{trace.started.count} questions, first: " if trace.started.count > 1 else ""
+    head = f"{one_line(row.run)}  {row.status}  {seconds(row.seconds)}"
+    who = f"  {one_line(players(trace.started.players), width)}  "
+    question = one_line(several + row.question, width)
+    return Text.assemble((head, "bold"), fit(who + question, max(20, width - len(head))))
+
+
+def footer(trace: Trace, row: RunRow, resume: str) -> Iterator[Text]:
+    """What it took in all, what is not clean about it, and how to go on where it has not ended."""
+    why = blemishes(trace)
+    yield Text(f"{totals(trace)}, {f'not clean: {why}' if why else 'clean'}", "dim")
+    if row.status == "unfinished":
+        stopped = trace.stopped
+        reason = one_line(stopped.reason or stopped.kind, 200) if stopped else "its process ended"
+        yield Text(f"unfinished ({INTERRUPTED.get(reason, reason)}); {resume}", "yellow")

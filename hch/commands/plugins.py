@@ -1,0 +1,89 @@
+"""Lists what can be plugged in, and what each plugin's options are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, distribution, requires
+from importlib.util import find_spec
+from typing import Annotated, Any
+
+from typer import Argument, Option
+
+from hch import registry
+from hch.commands._terminal import say, say_json
+from hch.errors import HchError, UsageError
+from hch.safe_text import one_line
+
+PARTS = ("keys", "rate", "task")
+"""Parameters of a `build` that hch puts in itself."""
+
+
+def build() -> Callable[..., None]:
+    return plugins
+
+
+def plugins(
+    kind: Annotated[
+        str | None,
+        Argument(metavar="KIND", help=f"One kind only: {', '.join(registry.KINDS)}."),
+    ] = None,
+    as_json: Annotated[bool, Option("--json", help="Print JSON instead.")] = False,
+) -> None:
+    """List what can be plugged in, by kind, with options and their defaults.
+
+    \b
+    Examples:
+      hch plugins
+      hch plugins models
+    """
+    if kind is not None and kind not in registry.KINDS:
+        raise UsageError(f"no kind of plugin {kind!r}: there are {', '.join(registry.KINDS)}")
+    kinds = [kind] if kind else list(registry.KINDS)
+    found = {kind: [_about(kind, name) for name in _names(kind)] for kind in kinds}
+    if as_json:
+        say_json(found)
+        return
+    for title, entries in found.items():
+        if entries or kind:
+            say("\n".join([title, *map(_row, entries)] if entries else [f"no {title}"]))
+
+
+def _names(kind: str) -> list[str]:
+    """The names of a kind; a kind of which hch has no folder has none."""
+    return registry.names(kind) if find_spec(f"hch.{kind}") else []
+
+
+def _about(kind: str, name: str) -> dict[str, Any]:
+    """A plugin as data; `missing` says what it lacks to be used, and how to get that."""
+    try:
+        about, takes = registry.describe(kind, name)
+        options = {key: value for key, value in takes.items() if key not in PARTS}
+        extra = getattr(registry.load(kind, name), "EXTRA", None)
+    except HchError as error:
+        return {"name": name, "about": None, "options": {}, "missing": str(error)}
+    absent = _absent(extra) if extra else []
+    missing = f"needs {', '.join(absent)}: pip install 'hch[{extra}]'" if absent else None
+    return {"name": name, "about": about, "options": options, "missing": missing}
+
+
+def _absent(extra: str) -> list[str]:
+    """The packages of one of hch's extras that are not installed."""
+    absent = []
+    for requirement in requires("hch") or ():
+        name = re.match(r"[\w.-]+", requirement)
+        if name and re.search(rf"extra == ['\"]{re.escape(extra)}['\"]", requirement):
+            try:
+                distribution(name[0])
+            except PackageNotFoundError:
+                absent.append(name[0])
+    return absent
+
+
+def _row(entry: dict[str, Any]) -> str:
+    """A line for the plugin, one for its options, and one for what it lacks."""
+    options = [f"{key}={value}" if value else key for key, value in entry["options"].items()]
+    more = [f"options: {', '.join(options)}"] if options else []
+    more += [f"not usable: {entry['missing']}"] if entry["missing"] else []
+    first = f"  {entry['name']:12}  {one_line(entry['about'] or '')}"
+    return "\n".join([first.rstrip(), *(f"{'':16}{one_line(line)}" for line in more)])

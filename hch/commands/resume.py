@@ -1,0 +1,65 @@
+"""Goes on with a run that stopped, and prints the answer as `ask` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Exit, Option
+
+from hch.commands._finding import find
+from hch.errors import UsageError
+
+if TYPE_CHECKING:
+    from hch.protocols import Store
+
+
+def build() -> Callable[..., None]:
+    return resume
+
+
+def resume(
+    run: Annotated[
+        str | None,
+        Argument(
+            metavar="RUN", help="A run's id, or how it begins; else the newest that is unfinished."
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        Option(metavar="AMOUNTS", help="The run's new cap in all, in the currencies of the old."),
+    ] = None,
+    store: Annotated[
+        str | None, Option(metavar="FILE", help="Where the run is kept. [traces/hch.db]")
+    ] = None,
+    as_json: Annotated[bool, Option("--json", help="Print one JSON object instead.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Errors only on stderr.")] = False,
+) -> None:
+    """Go on with a run that stopped: what has a reply is not sent, nor paid, again.
+
+    A run that some process is still working on is refused. A finished one is only read.
+
+    \b
+    Examples:
+      hch resume
+      hch resume 260102-030405-6789ab --budget 5usd
+    """
+    from hch.commands._report import report
+    from hch.commands._running import Place, complete
+    from hch.compose import HCH
+
+    with closing(HCH(store=store).kept_in) as kept_in:
+        name = find(kept_in, run).run if run else _unfinished(kept_in)
+        going = HCH.recorded(kept_in, name).resume(name, budget=budget)
+        finished = complete(going, Place(store), quiet=quiet)
+        raise Exit(report(finished, as_json=as_json, quiet=quiet))
+
+
+def _unfinished(store: Store) -> str:
+    rows = store.runs()
+    found = next((row.run for row in rows if row.status == "unfinished"), None)
+    if found is None:
+        running = " (one is still running)" if any(row.status == "running" for row in rows) else ""
+        raise UsageError(f"no run in {store.place} waits to be resumed{running}")
+    return found

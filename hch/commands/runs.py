@@ -1,0 +1,142 @@
+"""Lists the runs of a store, and removes some."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+from typer import Argument, Context, Exit, Option, Typer
+
+from hch.commands._finding import find
+from hch.commands._terminal import columns, is_terminal, mutter, say, say_json, tell
+from hch.commands._words import count, dollars, players, seconds, short
+from hch.errors import UsageError
+from hch.safe_text import one_line
+
+if TYPE_CHECKING:
+    from hch.protocols import RunRow
+
+WIDTH = 100
+"""Columns where stdout is no terminal."""
+
+QUESTION = 30
+"""The columns that a question should have."""
+
+FIGURES = ("nodes", "calls", "tokens", "cost", "time")
+DROPPED = ("when", "calls", "time", "cost", "tokens", "players", "nodes", "status")
+"""The columns in the order they go."""
+
+StoreOption: TypeAlias = Annotated[
+    str | None, Option(metavar="FILE", help="Where they are kept. [traces/hch.db]")
+]
+
+
+def build() -> Typer:
+    app = Typer(add_completion=False, rich_markup_mode=None)
+    app.callback(invoke_without_command=True)(runs)
+    app.command()(rm)
+    return app
+
+
+def runs(
+    ctx: Context,
+    store: StoreOption = None,
+    as_json: Annotated[bool, Option("--json", help="Print JSON, one object a run.")] = False,
+) -> None:
+    """List the runs that are kept, newest first.
+
+    \b
+    Examples:
+      hch runs
+      hch runs --json
+      hch runs rm 260102-030405-6789ab
+    """
+    if ctx.invoked_subcommand:
+        return
+    from hch.compose import HCH
+
+    with closing(HCH(store=store).kept_in) as kept_in:
+        rows = kept_in.runs()
+    if as_json:
+        say_json([asdict(row) for row in rows])
+    elif rows:
+        say(_table(rows, columns(sys.stdout, WIDTH)))
+    else:
+        tell(f"there are no runs in {kept_in.place} yet: make one with hch ask")
+
+
+def rm(
+    ctx: Context,
+    names: Annotated[list[str], Argument(metavar="RUN...", help="Ids, or how they begin.")],
+    store: StoreOption = None,
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove runs and what only they used. A run that is alive stays.
+
+    \b
+    Examples:
+      hch runs rm 260102-030405-6789ab
+      hch runs rm 260102-03 260102-04 --yes
+    """
+    from hch.compose import HCH
+
+    above = ctx.parent.params.get("store") if ctx.parent else None
+    with closing(HCH(store=store or above).kept_in) as kept_in:
+        doomed = list(dict.fromkeys(find(kept_in, name).run for name in names))
+        if not yes and not _confirmed(doomed):
+            raise Exit(1)
+        kept_in.remove(doomed)
+    tell(f"removed {', '.join(doomed)}")
+
+
+def _confirmed(names: list[str]) -> bool:
+    """Ask whoever sits there. Raises UsageError where nobody does."""
+    if not is_terminal(sys.stdin):
+        raise UsageError("nobody is there to say yes: add --yes to remove runs without being asked")
+    mutter(f"remove {count(len(names), 'run')} for good ({one_line(', '.join(names))})? [y/N] ")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _table(rows: list[RunRow], width: int) -> str:
+    """One line a run; where it is narrow, columns go until the question has room."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [_cells(row) for row in rows]
+    sizes = {t: max(len(t), *(len(row[t]) for row in cells)) for t in cells[0]}
+    sizes["players"] = min(sizes["players"], max(12, width // 5))
+    titles = [t for t in sizes if any(row[t] for row in cells)]
+    for title in filter(titles.__contains__, DROPPED):
+        if sum(sizes[t] + 2 for t in titles if t != "question") + QUESTION > width:
+            titles.remove(title)
+    rest = width - sum(sizes[t] + 2 for t in titles if t != "question")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in titles:
+        size = max(1, rest) if title == "question" else sizes[title]
+        side: Literal["left", "right"] = "right" if title in FIGURES else "left"
+        table.add_column(title, width=size, no_wrap=True, overflow="ellipsis", justify=side)
+    for row in cells:
+        table.add_row(*(Text(row[title]) for title in titles))
+    console = Console(width=width, height=25, markup=False, highlight=False, emoji=False)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().removesuffix("\n")
+
+
+def _cells(row: RunRow) -> dict[str, str]:
+    return {
+        "run": one_line(row.run),
+        "when": datetime.fromtimestamp(row.started).astimezone().strftime("%Y-%m-%d %H:%M"),
+        "status": row.status,
+        "question": one_line(row.question, 200),
+        "players": one_line(players(row.players), 200),
+        "nodes": str(row.nodes),
+        "calls": str(row.calls),
+        "tokens": short(row.tokens),
+        "cost": dollars(row.microusd) if row.microusd else "",
+        "time": seconds(row.seconds),
+    }

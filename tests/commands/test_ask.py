@@ -1,0 +1,293 @@
+"""`hch ask`: the answer on stdout and nothing else, how it went on stderr, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hch.stores.sqlite import SqliteStore
+from hch.trace import Trace
+from tests.commands.terminal import Done, Screen, hch, rules, two_parts
+from tests.loopback import Loopback, Reply, chat
+
+Typed = Callable[..., Done]
+DEEP = "What is ((2+3)*(4-1))-((6*7)+(8-5))?"
+
+
+def trace_of(store: Path) -> Trace:
+    """The newest run of a store."""
+    with SqliteStore(store) as kept_in:
+        return Trace(list(kept_in.events(kept_in.runs()[0].run)))
+
+
+def test_the_answer_stands_alone_on_stdout() -> None:
+    done = hch("ask", DEEP, "--depth", "3")
+    assert (done.code, done.out) == (0, "-30\n")
+    first, closing = done.err.splitlines()
+    assert "built-in script" in first
+    assert "+ - * of integers" in first
+    assert "-m openai:NAME with OPENAI_API_KEY" in first
+    assert "-m gguf:PATH" in first
+    assert re.fullmatch(r"hch: answered: 7 nodes, 0 calls, .* s; hch show \S+", closing)
+
+
+def test_a_root_that_is_not_answered_leaves_stdout_empty(typed: Typed) -> None:
+    done = typed("ask", DEEP, "--depth", "1")
+    assert (done.code, done.out) == (1, "")
+    assert (
+        "no answer (unanswered): level 1 reaches operator height 2 and this one has 3" in done.err
+    )
+
+
+def test_quiet_leaves_errors_only(typed: Typed) -> None:
+    assert typed("ask", DEEP, "--depth", "3", "--quiet") == Done(0, "-30\n", "")
+    done = typed("ask", DEEP, "--depth", "1", "-q")
+    assert done.err.startswith("hch: no answer (unanswered): ")
+    assert done.err.count("\n") == 1
+
+
+def test_what_is_named_is_not_called_built_in(typed: Typed) -> None:
+    assert "built-in" not in typed("ask", "What is 2 + 3?", "-s", "script").err
+
+
+def test_json_is_one_object(typed: Typed, home: Path) -> None:
+    model = two_parts(home / "rules.toml")
+    done = typed("ask", "Big?", "--depth", "1", "-m", model, "--json", "--budget", "20calls")
+    said = json.loads(done.out)
+    assert (done.code, done.out.count("\n")) == (0, 1)
+    assert (said["status"], said["answer"], said["clean"]) == ("answered", "three", True)
+    assert (said["nodes"], said["calls"]) == (3, 4)
+    assert (said["grant"]["calls"], said["spent"]["calls"], said["cap"]["calls"]) == (18, 4, 20)
+    assert said["grant"]["tokens"] is None
+    assert {level: used["thinks"] for level, used in said["usage"].items()} == {"0": 2, "1": 2}
+    assert said["run"] == trace_of(home / ".local/share/hch/hch.db").run
+
+
+def test_json_says_why_there_is_no_answer(typed: Typed) -> None:
+    said = json.loads(typed("ask", DEEP, "--depth", "0", "--json").out)
+    assert (said["answer"], said["status"]) == (None, "unanswered")
+    assert "operator height" in said["reason"]
+
+
+def test_the_question_can_come_from_stdin(typed: Typed) -> None:
+    assert typed("ask", "-", stdin=b"\n  What is 2 + 3?\n").out == "5\n"
+
+
+@pytest.mark.parametrize(
+    ("stdin", "said"),
+    [
+        (b" \n", "the question is empty"),
+        (b"\xff\xfe1+1", "not text in UTF-8"),
+        (b"1\0", "not text"),
+    ],
+)
+def test_stdin_must_hold_a_text(typed: Typed, stdin: bytes, said: str) -> None:
+    done = typed("ask", "-", stdin=stdin)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
+def test_context_goes_along_untrusted_and_a_manual_into_every_prompt(
+    typed: Typed, home: Path
+) -> None:
+    (home / "notes.txt").write_text("The Rhine is long.", "utf-8")
+    (home / "house.txt").write_text("Be brief.", "utf-8")
+    model = rules(
+        home / "rules.toml", {"match": "(?s)The Rhine is long.*Which?", "reply": "The Rhine"}
+    )
+    done = typed(
+        *("ask", "Which?", "--depth", "0", "-m", model),
+        *("--context", "notes.txt", "--manual", "house.txt"),
+    )
+    assert (done.code, done.out) == (0, "The Rhine\n")
+    root = trace_of(home / ".local/share/hch/hch.db").roots[0]
+    [text] = root.question.context
+    assert (text.source, text.trusted) == ("document:notes.txt", False)
+    call = root.thoughts[0][1]
+    assert call is not None
+    assert "Be brief." in call.intents[0].sent()[0].content
+
+
+@pytest.mark.parametrize("option", ["--context", "--manual"])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("none.txt", "cannot be read: No such file or directory"),
+        ("folder", "cannot be read: Is a directory"),
+        ("binary", "is not a text file in UTF-8"),
+        ("zeros", "is not a text file in UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_text_is_named(
+    typed: Typed, home: Path, option: str, name: str, reason: str
+) -> None:
+    (home / "folder").mkdir()
+    (home / "binary").write_bytes(b"\x7fELF\x80\xff")
+    (home / "zeros").write_bytes(b"a\0b")
+    done = typed("ask", "What is 2 + 3?", option, name)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"hch: {option[2:]} file {name} {reason}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["-m", "scriptd:x"], 2, "no model 'scriptd': did you mean 'scripted'?"),
+        (["-m", "scripted:none.toml"], 2, "none.toml"),
+        (["-m", "openai:x"], 6, "OPENAI_API_KEY is not set"),
+        (["-s", "factord"], 2, "no strategy 'factord': did you mean 'factored'?"),
+        (["-s", "factored"], 6, "there is no model"),
+        (["--depth", "-1"], 2, "depth -1 is below 0"),
+        (["--at", "0"], 2, "--at '0': write LEVELS=PLAYER"),
+        (["--at", "0="], 2, "--at '0=': write LEVELS=PLAYER"),
+        (["--at", "7=script"], 2, "levels '7' are not within 0 to 2"),
+        (["--budget", "5parsecs"], 2, "budget '5parsecs' is not an amount"),
+        (["--prompts", "nowhere"], 2, "prompts folder nowhere is no folder"),
+        (["--task", "nonesuch"], 2, "no task 'nonesuch'"),
+    ],
+)
+def test_wrong_use_sends_and_keeps_nothing(
+    typed: Typed, home: Path, words: list[str], code: int, said: str
+) -> None:
+    done = typed("ask", "What is 2 + 3?", *words)
+    assert (done.code, done.out) == (code, "")
+    assert done.err.startswith("hch: ")
+    assert done.err.count("\n") == 1
+    assert said in done.err
+    assert not list(home.rglob("*.db"))
+
+
+def test_an_empty_question_and_one_that_is_no_text(typed: Typed) -> None:
+    assert typed("ask", "  ") == Done(2, "", "hch: the question is empty\n")
+    assert typed("ask", "\udcff") == Done(2, "", "hch: the question is not text in UTF-8\n")
+
+
+def test_levels_can_have_their_own_players(typed: Typed, home: Path) -> None:
+    model = rules(home / "rules.toml", {"match": ".", "reply": "7"})
+    done = typed(
+        *("ask", "What is (1 + 2) * 3?", "--depth", "1", "-s", "script"),
+        *("--at", f"0=direct@{model}", "--seed", "4", "--fanout", "3", "--answer-tokens", "50"),
+        *("--concurrency", "2", "--task", "arithmetic", "--store", "own.db"),
+    )
+    assert done.code in (0, 1)
+    trace = trace_of(home / "own.db")
+    assert trace.started.players == (f"direct@{model}", "script")
+    assert (trace.started.seed, trace.started.setup["fanout"]) == (4, 3)
+    assert done.err.endswith(f"hch show {trace.run} --store own.db\n")
+
+
+ROOT: dict[str, Any] = {"match": "."}
+
+
+@pytest.mark.parametrize(
+    ("rule", "words", "code", "said"),
+    [
+        (
+            {"reply": "half", "finish": "length"},
+            [],
+            4,
+            "answered, not clean (1 cut): 1 node, 1 call",
+        ),
+        (
+            {"reply": "", "finish": "length"},
+            [],
+            3,
+            "before any text; start anew with longer answers: hch ask … --answer-tokens N",
+        ),
+        (
+            {"reply": "x"},
+            ["--budget", "10tokens,5calls"],
+            3,
+            "start anew with a larger budget: hch ask … --budget 10calls,20tokens",
+        ),
+        ({"reply": "I will not", "finish": "refusal"}, [], 1, "no answer (unanswered): I will not"),
+        ({"reply": "CANNOT ANSWER: too hard"}, [], 1, "no answer (unanswered): too hard"),
+        ({"reply": " "}, [], 1, "no answer (failed): the reply was empty"),
+        ({"reply": "x", "fail": ["http 400"]}, [], 1, "no answer (failed): "),
+    ],
+)
+def test_exit_codes_tell_how_it_ended(
+    typed: Typed, home: Path, rule: dict[str, Any], words: list[str], code: int, said: str
+) -> None:
+    model = rules(home / "rules.toml", {**ROOT, **rule})
+    done = typed("ask", "Why?", "--depth", "0", "-m", model, *words)
+    assert done.code == code
+    assert said in done.err
+    assert done.out == ("half\n" if code == 4 else "")
+
+
+def test_what_is_not_clean_is_counted(typed: Typed, home: Path) -> None:
+    model = two_parts(home / "rules.toml", fail=["http 400"])
+    done = typed("ask", "Big?", "--depth", "1", "-m", model)
+    assert (done.code, done.out) == (4, "three\n")
+    assert "answered, not clean (1 failed): 3 nodes, 4 calls" in done.err
+
+
+def test_the_bill_stops_the_run_and_a_larger_one_goes_on(home: Path) -> None:
+    model = rules(home / "rules.toml", {"match": ".", "reply": "x", "fail": ["http 500"]})
+    done = hch(
+        "ask", "Why?", "--depth", "0", "-m", model, "--budget", "1calls", "--store", "a b.db"
+    )
+    assert (done.code, done.out) == (3, "")
+    resume = done.err.splitlines()[-1]
+    run = trace_of(home / "a b.db").run
+    assert resume == f"hch: go on with: hch resume {run} --budget 2calls --store 'a b.db'"
+    rules(home / "rules.toml", {"match": ".", "reply": "x"})
+    assert hch("resume", run, "--budget", "2calls", "--store", "a b.db").out == "x\n"
+
+
+def keyed(server: Loopback) -> str:
+    return f"openai:small,base_url={server.url},api_key_env=OPENAI_API_KEY"
+
+
+def test_a_keyed_model_has_a_cap_that_is_said(home: Path) -> None:
+    with Loopback(lambda _: Reply(chat("4"))) as server:
+        words = ("ask", "Why?", "--depth", "0", "-m", keyed(server))
+        done = hch(*words, OPENAI_API_KEY="sk-0")
+        assert (done.code, done.out) == (0, "4\n")
+        assert done.err.startswith("hch: capped at 200calls,500ktokens, since a key pays")
+        assert "capped" not in hch(*words, "--budget", "3calls", OPENAI_API_KEY="sk-0").err
+
+
+def test_an_endpoint_that_takes_no_key_stops_the_run(home: Path) -> None:
+    with Loopback(lambda _: Reply({"error": {"message": "no"}}, status=401)) as server:
+        words = ("ask", "Why?", "--depth", "0", "-m", keyed(server))
+        done = hch(*words, OPENAI_API_KEY="sk-0")
+    assert (done.code, done.out) == (6, "")
+    assert re.search(r"^hch: go on with: hch resume \S+$", done.err, re.MULTILINE)
+
+
+def test_a_file_that_is_no_store_is_left_alone(typed: Typed, home: Path) -> None:
+    (home / "notes.txt").write_text("no store", "utf-8")
+    done = typed("ask", "What is 2 + 3?", "--store", "notes.txt", "--quiet")
+    assert (done.code, done.out) == (5, "")
+    assert "resume" not in done.err
+    assert (home / "notes.txt").read_text("utf-8") == "no store"
+
+
+PAYLOAD = "\x1b[31mred\x1b]52;c;aGk=\x07\x9b2J\u202eabc\u200b[bold]x[/bold][@click=app.quit]y[/x]"
+
+
+def test_a_terminal_gets_safe_text_and_a_pipe_the_text(home: Path) -> None:
+    model = rules(home / "rules.toml", {"match": ".", "reply": PAYLOAD})
+    words = ("ask", "Why?", "--depth", "0", "-m", model, "--quiet")
+    assert hch(*words).out == f"{PAYLOAD}\n"
+    with Screen(*words) as screen:
+        assert screen.rest() == (
+            "\\x1b[31mred\\x1b]52;c;aGk=\\x07\\x9b2J\\u202eabc\\u200b[bold]x[/bold]"
+            "[@click=app.quit]y[/x]\r\n"
+        )
+
+
+def test_a_reason_is_made_safe_on_stderr_too(home: Path) -> None:
+    model = rules(home / "rules.toml", {"match": ".", "reply": f"CANNOT ANSWER: {PAYLOAD}"})
+    done = hch("ask", "Why?", "--depth", "0", "-m", model, "-q")
+    assert done.code == 1
+    assert done.err.startswith("hch: no answer (unanswered): \\x1b[31mred\\x1b]52")
+    assert done.err.isprintable() is False  # the newline at its end
+    assert done.err[:-1].isprintable()

@@ -1,0 +1,295 @@
+"""`hch show`: rows that fit, marks that need no colour, nothing unsafe, and trees of any shape."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from hch import HCH, Request, ScriptedModel
+from hch.budget import UNLIMITED, Price
+from hch.commands._rows import MARKS, fit, fitted, rows_of
+from hch.events import (
+    Amounts,
+    Asked,
+    CallFinished,
+    CallIntended,
+    Event,
+    NodeClosed,
+    NodeOpened,
+    Record,
+    RootOpened,
+    RunFinished,
+    RunStarted,
+    RunStopped,
+    Words,
+)
+from hch.safe_text import one_line
+from hch.stores.sqlite import SqliteStore
+from hch.trace import Trace
+from tests.commands.terminal import Done, Screen, hch
+from tests.commands.test_ask import DEEP, PAYLOAD
+from tests.support import answering, asking
+
+Typed = Callable[..., Done]
+FREE, SPENT = Amounts.of(UNLIMITED), Amounts.of(Price(3, 1400, 4000, 2))
+
+
+def words(text: str) -> Words:
+    return Words(body=text, source="user", trusted=True)
+
+
+def started(levels: int) -> RunStarted:
+    return RunStarted(
+        version="0", setup={}, players=("script",) * levels, prompts={}, seed=0, roots={}, count=1,
+        grant=FREE, cap=FREE,
+    )  # fmt: skip
+
+
+def opened(key: str, level: int, question: str = "Why?") -> NodeOpened:
+    return NodeOpened(
+        key=key, level=level, wrapper=0, player="script", question=words(question), context=(),
+        instance=None, sample=(), grant=FREE,
+    )  # fmt: skip
+
+
+def closed(key: str, status: str = "answered", answer: str = "So.", *notes: str) -> NodeClosed:
+    said = words(answer) if status == "answered" else None
+    return NodeClosed(
+        key=key, status=status, answer=said, reason="" if said else answer, notes=notes, spent=SPENT
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+asked = partial(Asked, round=0, question=words("Why so?"))
+
+
+def folded(events: Iterable[Event], levels: int) -> Trace:
+    every = [started(levels), RootOpened(index=0, key="0", question=""), *events]
+    return Trace(Record(run="r", seq=i, at=i / 4, event=e) for i, e in enumerate(every, 1))
+
+
+def chain(depth: int) -> Trace:
+    events: list[Event] = [opened(str(i), depth - i) for i in range(depth + 1)]
+    events += [asked(parent=str(i), slot=1, child=str(i + 1)) for i in range(depth)]
+    return folded(events + [closed(str(i)) for i in reversed(range(depth + 1))], depth + 1)
+
+
+def lines(trace: Trace, width: int, lowest: int = 0) -> list[str]:
+    return [line.plain for line in fitted(rows_of(trace, lowest, width), width)]
+
+
+def test_the_tree_of_an_answer(typed: Typed) -> None:
+    typed("ask", DEEP, "--depth", "3")
+    head, *tree, foot = typed("show").out.splitlines()
+    assert re.fullmatch(rf"\S+  answered  \d.\d s  HCH_3 by script  {re.escape(DEEP)}", head)
+    assert tree == [
+        "✓ HCH_3  What is ((2+3)*(4-1))-((6*7)+(8-5))? → -30  6↳",
+        "├─ ✓ HCH_2  What is (2 + 3) * (4 - 1)? → 15          2↳",
+        "│  ├─ ✓ HCH_1  What is 2 + 3? → 5",
+        "│  └─ ✓ HCH_1  What is 4 - 1? → 3",
+        "└─ ✓ HCH_2  What is 6 * 7 + (8 - 5)? → 45            2↳",
+        "   ├─ ✓ HCH_1  What is 6 * 7? → 42",
+        "   └─ ✓ HCH_1  What is 8 - 5? → 3",
+    ]
+    assert foot == "7 nodes, 0 calls, clean"
+
+
+def test_level_leaves_out_what_is_below_it(typed: Typed) -> None:
+    typed("ask", DEEP, "--depth", "3")
+    tree = typed("show", "--level", "2").out.splitlines()[1:-1]
+    assert [line.count("─") for line in tree] == [0, 1, 1]
+    said = json.loads(typed("show", "--json", "--level", "2").out)
+    assert [node["id"] for node in said["nodes"]] == ["0", "0.1", "0.2"]
+
+
+def test_json_has_every_figure_of_every_node(typed: Typed) -> None:
+    HCH(depth=0, model=two_turns(), strategy="consult").ask_sync("Why?", context=["A text."])
+    said = json.loads(typed("show", "--json").out)
+    assert (said["status"], said["clean"], said["calls"]) == ("answered", True, 1)
+    assert said["cap"] == {"calls": None, "tokens": None, "microusd": None, "nodes": None}
+    [root] = said["nodes"]
+    assert (root["id"], root["parent"], root["level"], root["status"]) == ("0", None, 0, "answered")
+    assert root["context"] == [{"source": "document", "trusted": False, "body": "A text."}]
+    [thought] = root["thoughts"]
+    assert (thought["prompt"], thought["finish"], thought["attempts"]) == ("direct", "stop", 1)
+    assert root["spent"]["calls"] == 1
+    assert root["closed"] >= root["opened"]
+
+
+def two_turns() -> ScriptedModel:
+    """Asks the same thing twice, its own question once, and answers."""
+
+    def say(request: Request) -> str:
+        form = request.form.name if request.form else ""
+        if form == "Turn" and request.question == "Why?" and "kinship" not in str(request.messages):
+            return asking("kinship", "Why?", "other", "kinship", last=False)
+        return answering(PAYLOAD, form) if form else PAYLOAD
+
+    return ScriptedModel(say)
+
+
+def test_what_was_shared_or_refused_is_a_row_of_its_own(typed: Typed) -> None:
+    HCH(depth=1, model=two_turns(), strategy="consult").ask_sync("Why?")
+    root, first, refused, other, again, foot = typed("show").out.splitlines()[1:]
+    assert root.startswith("✓ HCH_1  Why?")
+    assert first.startswith("├─ ✓ HCH_0  (0.1) kinship → \\x1b[31mred")
+    assert refused == "├─ – HCH_0  Why? → it repeats the asker's own question word for word"
+    assert other.startswith("├─ ✓ HCH_0  other → ")
+    assert again == "└─ ↺ HCH_0  kinship → see 0.1"
+    assert foot.endswith(", not clean: 1 refused")
+
+
+def test_every_status_has_a_mark_of_its_own() -> None:
+    assert len({mark for mark, _ in MARKS.values()}) == len(MARKS)
+    statuses = ["answered", "unanswered", "truncated", "failed", "cancelled", None]
+    events: list[Event] = [opened("0", 1)]
+    for i, status in enumerate(statuses, 1):
+        events += [asked(parent="0", slot=i, child=str(i)), opened(str(i), 0)]
+        events += [closed(str(i), status, "it is so")] if status else []
+    events += [asked(parent="0", slot=7, child="lost"), asked(parent="0", slot=8, refusal="no")]
+    events += [asked(parent="0", slot=9, child="9", how="try"), opened("9", 1)]
+    events += [closed("9", "answered", "3", "cut: at 5 tokens")]
+    root, *below = lines(folded(events, 2), 100)
+    assert [line.split()[1] for line in below] == list("✓?✂✗⊘……–✓")
+    assert root == "… HCH_1  Why?" + " " * (len(root) - 15) + "7↳" or "7↳" in root
+    assert "never begun" in below[6]
+    assert "HCH_1  Why? → (cut: at 5 tokens) 3" in below[8]
+
+
+@pytest.mark.parametrize("width", [20, 80])
+def test_a_chain_of_three_thousand_does_not_recurse(width: int) -> None:
+    trace = chain(3000)
+    assert sys.getrecursionlimit() < 3000
+    shown = lines(trace, width)
+    assert len(shown) == 3001
+    assert max(map(cell_len, shown)) <= width
+    if width >= 60:
+        assert shown[-1].startswith("⋯ ")
+        assert "HCH_0  Wh" in shown[-1]
+
+
+def test_five_thousand_siblings() -> None:
+    events: list[Event] = [opened("0", 1)]
+    for i in range(1, 5001):
+        events += [asked(parent="0", slot=i, child=str(i)), opened(str(i), 0), closed(str(i))]
+    shown = lines(folded([*events, closed("0")], 2), 100)
+    assert len(shown) == 5001
+    assert " 5000↳  1.4k tok  $0.004 " in shown[0]
+
+
+def test_figures_go_one_after_the_other_where_it_is_narrow() -> None:
+    def figures(width: int) -> str:
+        return lines(chain(1), width)[0].partition("So.")[2]
+
+    assert re.fullmatch(r"\s+1↳  1.4k tok  \$0.004  1.0 s", figures(100))
+    assert re.fullmatch(r"\s+1.4k tok  \$0.004  1.0 s", figures(81))
+    assert re.fullmatch(r"\s+1.4k tok  \$0.004", figures(60))
+    assert re.fullmatch(r"\s+\$0.004", figures(40))
+    assert figures(20) == ""
+
+
+@given(st.text(), st.text(), st.integers(20, 120))
+def test_no_row_is_wider_than_it_may_be(question: str, answer: str, width: int) -> None:
+    events = [opened("0", 0, question), closed("0", "answered", answer)]
+    [line] = lines(folded(events, 1), width)
+    assert cell_len(line) <= width
+    assert line.isprintable() or not (question + answer).isprintable()
+
+
+@given(st.text(), st.integers(0, 60))
+def test_a_text_is_cut_to_its_cells(text: str, cells: int) -> None:
+    line = one_line(text)
+    assert cell_len(fit(line, cells)) <= cells
+    if cell_len(line) <= cells:
+        assert fit(line, cells) == line
+
+
+def kept(trace_events: Sequence[Event], run: str) -> None:
+    with SqliteStore(".local/share/hch/hch.db") as store:
+        for i, event in enumerate(trace_events):
+            store.append(run, 1.8e9 + i, event)
+
+
+@pytest.mark.leaves_open
+def test_an_unfinished_run_says_how_to_go_on(typed: Typed) -> None:
+    begun = [started(1), RootOpened(index=0, key="0", question=""), opened("0", 0)]
+    kept(begun, "260101-a")
+    kept([*begun, closed("0", "cancelled", ""), RunStopped(kind="BillExhausted", reason="no more")],
+         "260101-b")  # fmt: skip
+    assert typed("show", "260101-a").out.endswith(
+        "not clean: 1 open\nunfinished (its process ended); hch resume 260101-a\n"
+    )
+    assert typed("show", "260101-b").out.endswith(
+        "not clean: 1 cancelled\nunfinished (no more); hch resume 260101-b\n"
+    )
+
+
+def test_a_run_is_found_by_how_it_begins(typed: Typed) -> None:
+    for run in ("260101-abc", "260101-abd", "260102-x", "260101"):
+        node = [RootOpened(index=0, key="0", question=""), opened("0", 0), closed("0")]
+        kept([started(1), *node, RunFinished(statuses={"answered": 1})], run)
+    assert typed("show", "260102").out.startswith("260102-x  answered")
+    assert typed("show", "260101").out.startswith("260101  answered")
+    done = typed("show", "260101-a")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("hch: several runs begin with 260101-a: ")
+    assert "260101-abc" in done.err
+    assert "260101-abd" in done.err
+    assert typed("show", "9").err.startswith("hch: no run 9 in ")
+
+
+def test_an_empty_store_says_so(typed: Typed) -> None:
+    done = typed("show")
+    assert (done.code, done.out) == (2, "")
+    assert "make one with hch ask" in done.err
+
+
+def test_nothing_raw_reaches_a_terminal() -> None:
+    HCH(depth=1, model=two_turns(), strategy="consult").ask_sync(f"Why? {PAYLOAD}")
+    for command in ("show", "runs"):
+        with Screen(command, columns=400) as screen:
+            said = screen.rest()
+        assert said.replace("\r\n", "").isprintable(), command
+        assert "[bold]x[/bold][@click=app.quit]y[/x]" in said
+
+
+def test_colour_is_for_terminals_that_want_it() -> None:
+    HCH(depth=1, model=two_turns(), strategy="consult").ask_sync("Why?")
+    styles = re.compile(r"\x1b\[[0-9;]*m")
+    with Screen("show", TERM="xterm-256color") as screen:
+        coloured = screen.rest()
+    assert "\x1b[32m" in coloured
+    assert styles.sub("", coloured).replace("\r\n", "").isprintable()
+    with Screen("show", TERM="xterm-256color", NO_COLOR="1") as screen:
+        assert not re.search(r"\x1b\[[0-9;]*3[0-9]", screen.rest())
+    assert "\x1b" not in hch("show").out
+
+
+def test_the_width_is_the_terminals() -> None:
+    HCH(depth=1, model=two_turns(), strategy="consult").ask_sync("Why? " * 50)
+    with Screen("show", columns=60) as screen:
+        shown = screen.rest().splitlines()[1:-1]
+    assert max(map(cell_len, shown)) == 60
+
+
+def test_money_and_calls_are_counted() -> None:
+    intended = CallIntended(
+        request="q", attempt=1, node="0", model="m", messages=(), sampling={}, form=None,
+        sample=(), seed=0, question="", instance=None, worst=FREE,
+    )  # fmt: skip
+    finished = CallFinished(
+        request="q", attempt=1, text="x", finish="stop", usage=(1000, 400, 0, 0), price=SPENT
+    )
+    kept(
+        [started(1), RootOpened(index=0, key="0", question=""), opened("0", 0), intended, finished,
+         closed("0"), RunFinished(statuses={"answered": 1})],
+        "260101-abc",
+    )  # fmt: skip
+    assert hch("show").out.endswith("1 node, 1 call, 1.4k tok, $0.004, clean\n")
