@@ -11,6 +11,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from math import ceil, inf
 
 from hch.errors import BillExhausted, UsageError
@@ -122,12 +123,17 @@ class Rate:
     def cost(self, usage: Usage) -> int:
         """The true price of a call, rounded up to whole micro-dollars."""
         cached = self.input if self.cached is None else self.cached
-        fresh = usage.input - usage.cached
-        return ceil(fresh * self.input + usage.cached * cached + usage.output * self.output)
+        fresh = max(0, usage.input - usage.cached)
+        return _up(fresh * self.input + usage.cached * cached + usage.output * self.output)
 
     def uncached(self, usage: Usage) -> int:
         """The price with cached input counted as fresh: what a grant is charged."""
-        return ceil(usage.input * self.input + usage.output * self.output)
+        return _up(usage.input * self.input + usage.output * self.output)
+
+
+def _up(microusd: float) -> int:
+    """Rounded up, but not for what a float's last digits have over."""
+    return ceil(round(microusd, 6))
 
 
 def price_of(provider: str, model: str | None) -> Rate | None:
@@ -167,12 +173,13 @@ def worst_call(input_tokens: int, max_tokens: int, rate: Rate | None) -> Price:
 
 
 _UNITS = {
-    "usd": ("microusd", 1e6), "$": ("microusd", 1e6),
+    "usd": ("microusd", 1_000_000), "$": ("microusd", 1_000_000),
     "calls": ("calls", 1), "call": ("calls", 1),
     "tokens": ("tokens", 1), "token": ("tokens", 1), "tok": ("tokens", 1),
     "nodes": ("nodes", 1), "node": ("nodes", 1),
     "s": ("seconds", 1), "min": ("seconds", 60), "h": ("seconds", 3600),
 }  # fmt: skip
+_PREFIXES = {"": 1, "k": 1000, "m": 1_000_000}
 _AMOUNT = re.compile(
     r"\s*(\d+(?:\.\d+)?)\s*([km]?)\s*(usd|\$|calls?|tokens?|tok|nodes?|s|min|h)\s*", re.IGNORECASE
 )
@@ -181,9 +188,10 @@ _AMOUNT = re.compile(
 def parse_budget(text: str) -> tuple[Price, float | None]:
     """`2usd,50calls,200ktokens,10min` as a cap, and the run's deadline in seconds if one is named.
 
-    Raises UsageError for an unknown unit, a currency named twice, or an amount below one unit.
+    Raises UsageError for an unknown unit, a currency named twice, an amount below one unit, or one
+    that is not whole (seconds may be broken, but not nought).
     """
-    amounts: dict[str, float] = {}
+    amounts: dict[str, Decimal] = {}
     for item in text.split(","):
         match = _AMOUNT.fullmatch(item)
         if match is None:
@@ -192,13 +200,16 @@ def parse_budget(text: str) -> tuple[Price, float | None]:
                 "200ktokens, 100nodes or 10min, joined by commas"
             )
         name, unit = _UNITS[match[3].lower()]
-        amount = float(match[1]) * {"": 1, "k": 1e3, "m": 1e6}[match[2].lower()] * unit
+        amount = Decimal(match[1]) * _PREFIXES[match[2].lower()] * unit
         if name in amounts:
             raise UsageError(f"budget {text!r} names {name} twice")
-        if amount < 1 and name != "seconds":
-            raise UsageError(f"budget {item.strip()!r} is less than one {name}")
+        if amount <= 0 or (amount < 1 and name != "seconds"):
+            little = "no time at all" if name == "seconds" else f"less than one {name}"
+            raise UsageError(f"budget {item.strip()!r} is {little}")
+        if name != "seconds" and amount != amount.to_integral_value():
+            raise UsageError(f"budget {item.strip()!r} is not a whole number of {name}")
         amounts[name] = amount
-    seconds = amounts.pop("seconds", None)
+    seconds = float(amounts.pop("seconds")) if "seconds" in amounts else None
     return Price(*(int(amounts[c]) if c in amounts else inf for c in CURRENCIES)), seconds
 
 
@@ -233,6 +244,7 @@ class Bill:
                 self.settle(worst, Price())
             else:
                 self._waiting = deque(w for w in self._waiting if w[1] is not place)
+                self._let_in()
             raise
 
     def settle(self, worst: Price, true: Price) -> None:
@@ -247,15 +259,18 @@ class Bill:
                 for o, cap in zip(over.amounts(), self.cap.amounts(), strict=True)
             )
         )
+        self._let_in()
+        while self._waiting and not self._flying:
+            want, place = self._waiting.popleft()
+            if not place.done():
+                place.set_exception(self._exhausted(want))
+
+    def _let_in(self) -> None:
         while self._waiting and self._fits(self._waiting[0][0]):
             want, place = self._waiting.popleft()
             if not place.done():
                 self._take(want)
                 place.set_result(None)
-        while self._waiting and not self._flying:
-            want, place = self._waiting.popleft()
-            if not place.done():
-                place.set_exception(self._exhausted(want))
 
     def _fits(self, worst: Price) -> bool:
         return self.cap.covers(self.spent + self.reserved + worst)

@@ -61,15 +61,19 @@ class Config(_Table):
         root = next((folder for folder in (here, *here.parents) if (folder / FILE).is_file()), None)
         home = Path(env.get("HOME") or "~").expanduser()
         user = Path(env.get("XDG_CONFIG_HOME") or home / ".config") / "hch" / FILE
-        merged = _merged(_toml(user), _toml(root / FILE) if root else {})
+        merged: dict[str, Any] = {}
+        for path in (user, root / FILE) if root else (user,):
+            data = _toml(path)
+            _checked(data, path)
+            merged = _merged(merged, data)
         if model := env.get("HCH_MODEL"):
-            merged.setdefault("defaults", {})["model"] = model
-        file = _checked(merged, root / FILE if root else user)
-        data = Path(env.get("XDG_DATA_HOME") or home / ".local" / "share") / "hch" / "hch.db"
+            merged = _merged(merged, {"defaults": {"model": model}})
+        file = File.model_validate(merged)
+        own = Path(env.get("XDG_DATA_HOME") or home / ".local" / "share") / "hch" / "hch.db"
         place = (
             env.get("HCH_STORE")
             or _beside(file.defaults.store, root)
-            or (str(root / "traces" / "hch.db") if root else str(data))
+            or (str(root / "traces" / "hch.db") if root else str(own))
         )
         keys = {name: SecretStr(v) for name, v in env.items() if name.endswith("_API_KEY") and v}
         return cls(file=file, root=root, keys=keys, store=place)
@@ -92,7 +96,7 @@ class Config(_Table):
 def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError, a number of 5,000 digits
         raise ConfigError(f"{path}: {error}") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
@@ -107,9 +111,9 @@ def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return both
 
 
-def _checked(data: dict[str, Any], path: Path) -> File:
+def _checked(data: dict[str, Any], path: Path) -> None:
     try:
-        return File.model_validate(data)
+        File.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = [str(step) for step in first["loc"]]

@@ -33,9 +33,10 @@ class HchError(Exception):
 
 
 class NodeError(HchError):
-    """Ends the node in which it is raised, with `status`; never the run."""
+    """Ends the node in which it is raised, with `status`; never the run. `kind` is one word."""
 
     status: ClassVar[Literal["unanswered", "truncated", "failed"]] = "failed"
+    kind: str = "error"
 
 
 class GrantExhausted(NodeError):
@@ -48,6 +49,7 @@ class LengthError(NodeError):
     """The model reached its length limit before it had written any text."""
 
     status = "truncated"
+    kind = "length"
 
 
 class ReplyError(NodeError):
@@ -58,6 +60,7 @@ class RefusalError(NodeError):
     """The model declined, or a content filter stopped it."""
 
     status = "unanswered"
+    kind = "refusal"
 
 
 class ModelError(NodeError):

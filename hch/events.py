@@ -7,11 +7,13 @@ appends only what is missing; the last `NodeClosed` of a key wins. No event stam
 
 from __future__ import annotations
 
+from math import inf
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, TypeAdapter
 
 from hch.budget import Price
+from hch.errors import LengthError, ModelError, NodeError, RefusalError
 from hch.types import (
     Answer,
     Completion,
@@ -37,10 +39,17 @@ def _chars(value: Any) -> str:
 Chars: TypeAlias = Annotated[str, PlainValidator(_chars)]
 """Any Python string: unlike pydantic's own, lone surrogates pass."""
 
+
+def _amount(value: Any) -> float:
+    if value is None:
+        return inf
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise ValueError("not an amount")
+    return value
+
+
 Amount: TypeAlias = Annotated[
-    float,
-    PlainValidator(lambda n: float("inf") if n is None else n),
-    PlainSerializer(lambda n: None if n == float("inf") else n),
+    float, PlainValidator(_amount), PlainSerializer(lambda n: None if n == inf else n)
 ]
 
 
@@ -90,7 +99,7 @@ class RunStarted(Wire):
     """
 
     type: Literal["RunStarted"] = "RunStarted"
-    format: int = FORMAT
+    format: Annotated[int, Field(ge=1, le=FORMAT)] = FORMAT
     version: str
     setup: dict[str, Any]
     players: tuple[str, ...]
@@ -149,7 +158,7 @@ class Asked(Wire):
     how: Literal["ask", "try", "put"] = "ask"
     question: Words
     child: str | None = None
-    refusal: str | None = None
+    refusal: Chars | None = None
 
 
 class PrimitiveAnswered(Wire):
@@ -161,7 +170,7 @@ class PrimitiveAnswered(Wire):
     question: Chars
     status: str | None
     answer: Chars | None
-    reason: str = ""
+    reason: Chars = ""
 
 
 class CallIntended(Wire):
@@ -241,6 +250,13 @@ class CallGivenUp(Wire):
     kind: str
     message: Chars
     dead: bool = False
+
+    def failure(self) -> NodeError:
+        """What its thinker ends with, in the run itself and in a resume alike."""
+        for refused in (LengthError, RefusalError):
+            if self.kind == refused.kind:
+                return refused(self.message)
+        return ModelError(f"the call was given up ({self.kind}): {self.message}", kind=self.kind)
 
 
 class NodeClosed(Wire):

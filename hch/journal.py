@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from hch.budget import Price
-from hch.events import Amounts, CallFinished, CallIntended, Event, NodeClosed, identity
+from hch.errors import HchError, NodeError
+from hch.events import Amounts, CallFailed, CallFinished, CallIntended, Event, NodeClosed, identity
 from hch.protocols import Store
 from hch.types import Completion, Request
 
@@ -82,4 +83,11 @@ def finished(key: str, attempt: int, completion: Completion, price: Price) -> Ca
         thinking=completion.thinking,
         logprobs=None if tokens is None else tuple((t.token, t.logprob, t.top) for t in tokens),
         raw=completion.raw,
+    )
+
+
+def failed(key: str, attempt: int, error: HchError, price: Price) -> CallFailed:
+    kind = error.kind if isinstance(error, NodeError) else "refused"
+    return CallFailed(
+        request=key, attempt=attempt, kind=kind, message=str(error), price=Amounts.of(price)
     )

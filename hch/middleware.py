@@ -18,35 +18,50 @@ from hch.errors import (
     ConfigError,
     DeadEndpoint,
     HchError,
+    LengthError,
     ModelError,
     NodeError,
+    RefusalError,
     TransientModelError,
 )
-from hch.events import Amounts, CallFailed, CallGivenUp
-from hch.journal import Journal, finished, intended
+from hch.events import CallGivenUp
+from hch.journal import Journal, failed, finished, intended
 from hch.protocols import Model
 from hch.types import Completion, Request, Usage
 
+FAILURES = (ModelError, LengthError, RefusalError)
+"""How a call can fail; for a prompt that it would not take a provider charges nothing."""
+
 
 class Endpoint:
-    """What every call to one endpoint shares: its slots, a common pause, and whether it lives."""
+    """What every call to one endpoint shares: its slots, a common pause, and whether it lives.
+
+    `given_up` counts the give-ups since it last replied, and `row` has those not yet told as dead.
+    """
 
     DEAD_AFTER = 20
 
     def __init__(self, name: str, limit: int) -> None:
         self.name = name
+        self.limit = limit
         self.free = limit
-        self.flying = 0
         self.queue: list[tuple[int, int, asyncio.Future[None]]] = []
         self.paused_until = 0.0
         self.replied = False
         self.given_up = 0
+        self.row: list[CallGivenUp] = []
         self.numbers = count()
 
     @property
     def dead(self) -> bool:
         """It gave up call after call, or all there were so far and nothing is in flight."""
-        return self.given_up >= self.DEAD_AFTER or not (self.replied or self.flying or self.queue)
+        never = not self.replied and self.free == self.limit
+        return self.given_up >= (1 if never else self.DEAD_AFTER)
+
+    def lives(self) -> None:
+        """It has replied, if only with a refusal."""
+        self.replied, self.given_up = True, 0
+        self.row.clear()
 
 
 class Wrapper:
@@ -97,17 +112,15 @@ class Retrying(Wrapper):
         self._pause = pause
 
     async def complete(self, request: Request) -> Completion:
-        try:
-            return await self.inner.complete(request)
-        except TransientModelError as error:
-            last: ModelError = error
-        except ModelError as error:
-            raise await self._given_up(request, error, 1) from error
         tries = [0]
         try:
-            return await self._again(request, last, tries)
-        except ModelError as error:
-            raise await self._given_up(request, error, tries[0]) from error
+            try:
+                return await self.inner.complete(request)
+            except TransientModelError as error:
+                first = error
+            return await self._again(request, first, tries)
+        except FAILURES as error:
+            raise await self._given_up(request, error, max(1, tries[0])) from error
 
     async def _again(self, request: Request, first: ModelError, tries: list[int]) -> Completion:
         async def attempt() -> Completion:
@@ -123,24 +136,24 @@ class Retrying(Wrapper):
             reraise=True,
         )(attempt)
 
-    async def _given_up(self, request: Request, error: ModelError, attempts: int) -> HchError:
-        transient = isinstance(error, TransientModelError)
-        self._endpoint.given_up = self._endpoint.given_up + 1 if transient else 0
-        self._endpoint.replied |= not transient
-        dead = transient and self._endpoint.dead
-        self._journal.write(
-            CallGivenUp(
-                request=request.call,
-                attempts=attempts,
-                kind=error.kind,
-                message=str(error),
-                dead=dead,
-            )
+    async def _given_up(self, request: Request, error: NodeError, attempts: int) -> HchError:
+        event = CallGivenUp(
+            request=request.call, attempts=attempts, kind=error.kind, message=str(error)
         )
+        if isinstance(error, TransientModelError):
+            self._endpoint.row.append(event)
+            self._endpoint.given_up += 1
+        else:
+            self._endpoint.lives()
+        if not self._endpoint.dead:
+            self._journal.write(event)
+            await self._journal.durable()
+            return event.failure()
+        for gone in self._endpoint.row:
+            self._journal.write(gone.model_copy(update={"dead": True}))
+        self._endpoint.row.clear()
         await self._journal.durable()
-        if dead:
-            return DeadEndpoint(f"{self._endpoint.name} does not answer: {error}")
-        return ModelError(f"the call was given up ({error.kind}): {error}", kind=error.kind)
+        return DeadEndpoint(f"{self._endpoint.name} does not answer: {error}")
 
 
 class Throttled(Wrapper):
@@ -162,7 +175,7 @@ class Throttled(Wrapper):
             raise
         finally:
             self._leave()
-        self._shared.given_up, self._shared.replied = 0, True
+        self._shared.lives()
         return completion
 
     async def _pause(self) -> None:
@@ -174,22 +187,17 @@ class Throttled(Wrapper):
         shared = self._shared
         if shared.free > 0:
             shared.free -= 1
-        else:
-            place = asyncio.get_running_loop().create_future()
-            heapq.heappush(shared.queue, (level, next(shared.numbers), place))
-            try:
-                await place
-            except asyncio.CancelledError:
-                if place.done() and not place.cancelled():
-                    self._pass_on()
-                raise
-        shared.flying += 1
+            return
+        place = asyncio.get_running_loop().create_future()
+        heapq.heappush(shared.queue, (level, next(shared.numbers), place))
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._leave()
+            raise
 
     def _leave(self) -> None:
-        self._shared.flying -= 1
-        self._pass_on()
-
-    def _pass_on(self) -> None:
         while self._shared.queue:
             _, _, place = heapq.heappop(self._shared.queue)
             if not place.done():
@@ -213,48 +221,37 @@ class Journalled(Wrapper):
         key = request.call
         worst = call_bound(request, self.inner)
         await self._bill.reserve(worst)
-        settled = worst
+        settled, failure = worst, None
         try:
             attempt = self._attempts[key] = self._attempts.get(key, 0) + 1
             self._journal.write(intended(request, key, attempt, self.name, worst))
             await self._journal.durable()
             try:
                 completion = await self.inner.complete(request)
-            except ModelError as error:
-                settled = self._failure_price(error, worst)
-                await self._failed(key, attempt, error.kind, str(error), settled)
-                raise
-            except ConfigError as error:
-                settled = Price()
-                await self._failed(key, attempt, "refused", str(error), settled)
-                raise
-            settled = self._price(completion.usage)
-            self._journal.write(finished(key, attempt, completion, settled))
+            except (*FAILURES, ConfigError) as error:
+                settled, failure = self._failure_price(error, worst), error
+                self._journal.write(failed(key, attempt, error, settled))
+            else:
+                settled = self._price(completion.usage)
+                self._journal.write(finished(key, attempt, completion, settled))
             await self._journal.durable()
-            self._attempts.pop(key, None)
         finally:
             self._bill.settle(worst, settled)
         if self._bill.overshoot != Price():
-            raise BillExhausted(
-                f"{self.name} used more than its worst case: {worst.lacks(settled)}"
-            )
+            lacks = worst.lacks(settled)
+            raise BillExhausted(f"{self.name} used more than its worst case: {lacks}") from failure
+        if failure is not None:
+            raise failure
+        self._attempts.pop(key, None)
         return completion
-
-    async def _failed(self, key: str, attempt: int, kind: str, message: str, price: Price) -> None:
-        self._journal.write(
-            CallFailed(
-                request=key, attempt=attempt, kind=kind, message=message, price=Amounts.of(price)
-            )
-        )
-        await self._journal.durable()
 
     def _price(self, usage: Usage) -> Price:
         dollars = self.rate.cost(usage) if self.rate else 0
         return Price(1, usage.input + usage.output, dollars)
 
-    def _failure_price(self, error: ModelError, worst: Price) -> Price:
+    def _failure_price(self, error: NodeError | ConfigError, worst: Price) -> Price:
         """Nothing where the provider says it did not run, its usage where told, else the worst."""
-        if not error.ran:
+        if not isinstance(error, ModelError) or not error.ran:
             return Price()
         return self._price(Usage(*error.usage)) if error.usage else worst
 

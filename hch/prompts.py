@@ -29,8 +29,10 @@ Parts = tuple[Part, ...]
 
 _SECTION = re.compile(r"^--- (system|user) ---[ \t]*\n", re.MULTILINE)
 _ROLES = re.compile(
-    r"<(?=\||/?s>|/?(?:start|end)_of_turn>|/?(?:system|user|assistant|human)>|</?(?:text|SYS)\b)"
-    r"|\[(?=/?INST\])|^(?=(?:Human|Assistant|System|User):)",
+    r"<(?=[|｜]|/?s>|[be]os>|/?(?:start|end)_of_turn>|/?(?:system|user|assistant|human)>"
+    r"|</?(?:text|SYS)\b)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])"
+    r"|^(?=(?:#+ *)?(?:Human|Assistant|System|User|Instruction|Response):)",
     re.MULTILINE | re.IGNORECASE,
 )
 _SHOWN_REFUSALS = 8
@@ -143,10 +145,14 @@ def exchange_parts(exchanges: Sequence[Exchange]) -> Parts:
     for i, exchange in enumerate(exchanges, 1):
         refused += exchange.answer.status == "refused"
         if exchange.answer.status == "refused" and refused > _SHOWN_REFUSALS:
-            more[exchange.answer.reason] += 1
+            more[exchange.answer.reason[:2000]] += 1
         else:
             parts += _exchange(i, exchange)
-    parts += (Part(f"\n\n{n} more questions were refused: {reason}") for reason, n in more.items())
+    for reason, n in more.most_common(_SHOWN_REFUSALS):
+        parts += (Part(f"\n\n{n} more questions were refused: "), Part(_told(reason), "refusals"))
+        del more[reason]
+    if more:
+        parts.append(Part(f"\n\n{more.total()} more were refused for other reasons"))
     return tuple(parts)
 
 
@@ -159,7 +165,11 @@ def _exchange(i: int, exchange: Exchange) -> Iterable[Part]:
         yield from marked(answer.text, f"answer {i}")
     else:
         yield Part(f"\nNo answer ({answer.status}): ", f"status {i}")
-        yield Part(" ".join(neutral(answer.reason[:2000]).split()), f"reason {i}")
+        yield Part(_told(answer.reason), f"reason {i}")
+
+
+def _told(reason: str) -> str:
+    return " ".join(neutral(reason[:2000]).split())
 
 
 def _filled(pieces: Sequence[Piece], values: Mapping[str, Parts]) -> Iterable[Part]:

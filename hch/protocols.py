@@ -183,7 +183,7 @@ class Task(Protocol):
     name: str
 
     def sample(self, rng: Random, size: int) -> Instance:
-        """A random instance of this size."""
+        """A random instance of this size. Every task takes small sizes, 4 and 8 among them."""
         ...
 
     def questions(self, instance: Instance, rng: Random) -> Iterator[Question]:
@@ -203,7 +203,11 @@ class Task(Protocol):
         ...
 
     def steps(self, term: Any) -> Generator[Step, Any, Answer]:
-        """H's script: yields what is asked, is sent the answers, returns H's answer."""
+        """H's script: yields what is asked, is sent the answers, returns H's answer.
+
+        An `Ask` and a `Primitive` are sent an Answer each, never None: where the oracle has
+        none, one that is not answered. A tuple of asks is sent a tuple of answers.
+        """
         ...
 
     def primitive(self, instance: Instance | None, term: Any, rng: Random) -> Answer | None:
@@ -215,7 +219,10 @@ class Task(Protocol):
         ...
 
     def valid(self, term: Any, answer: Answer) -> bool:
-        """Whether an answer has the type that this term's answers have."""
+        """Whether an answer has the type that this term's answers have.
+
+        False for all that is not `answered`, such as an unanswered or a refused one.
+        """
         ...
 
     def grade(self, instance: Instance | None, term: Any, answer: Answer) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hch.errors import ModelError, NodeError
+from hch.errors import NodeError
 from hch.events import CallFinished, CallGivenUp, CallIntended, NodeClosed, Record, identity
 from hch.trace import Trace
 from hch.types import Completion
@@ -26,8 +26,8 @@ class Recording:
                 case CallFinished():
                     self.replies[event.request] = event.completion()
                 case CallGivenUp(dead=False):
-                    self.replies.setdefault(
-                        event.request, ModelError(event.message, kind=event.kind)
-                    )
+                    self.replies.setdefault(event.request, event.failure())
+                case CallGivenUp() if isinstance(self.replies.get(event.request), NodeError):
+                    del self.replies[event.request]
             if name := identity(event):
                 self.written[name] = event if isinstance(event, NodeClosed) else None

@@ -14,7 +14,7 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, get_type_hints
 
@@ -104,9 +104,9 @@ def load(kind: str, name: str) -> ModuleType:
         )
     foreign = _foreign(kind).get(name)
     try:
-        return importlib.import_module(foreign or f"hch.{kind}.{name}")
+        return foreign.load() if foreign else importlib.import_module(f"hch.{kind}.{name}")
     except ModuleNotFoundError as error:
-        raise _missing(kind, name, name, error) from error
+        raise _missing(kind, name, None if foreign else name, error) from error
 
 
 def build(kind: str, spec: Spec, /, **parts: Any) -> Any:
@@ -115,32 +115,38 @@ def build(kind: str, spec: Spec, /, **parts: Any) -> Any:
     Raises UsageError for an unknown or ill-typed option, ConfigError for a missing extra.
     """
     module = load(kind, spec.name)
-    signature = inspect.signature(module.build)
-    hints = get_type_hints(module.build)
-    known = [name for name in signature.parameters if name not in parts and name != "arg"]
-    given = {name: part for name, part in parts.items() if name in signature.parameters}
-    what = f"{_singular(kind)} {spec.name!r}"
-    if "arg" in signature.parameters:
-        if spec.arg is not None:
-            given["arg"] = _convert(what, "arg", spec.arg, hints["arg"])
-        elif signature.parameters["arg"].default is inspect.Parameter.empty:
-            raise UsageError(
-                f"{what} wants an argument: write {spec.name}:ARG ({_first_line(module)})"
-            )
-    elif spec.arg is not None:
-        raise UsageError(f"{what} takes no argument, but was given {spec.arg!r}")
-    for key, value in spec.options:
-        if key not in known:
-            near = get_close_matches(key, known, 1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise UsageError(
-                f"{what} has no option {key!r}: {hint}there are {', '.join(known) or 'none'}"
-            )
-        given[key] = _convert(what, key, value, hints[key])
+    takes = inspect.signature(module.build).parameters
+    given = {name: part for name, part in parts.items() if name in takes}
+    asked = _asked(module, f"{_singular(kind)} {spec.name!r}", spec, parts)
     try:
-        return module.build(**given)
+        return module.build(**given, **asked)
     except ModuleNotFoundError as error:
-        raise _missing(kind, spec.name, getattr(module, "EXTRA", spec.name), error) from error
+        extra = None if spec.name in _foreign(kind) else spec.name
+        raise _missing(kind, spec.name, getattr(module, "EXTRA", extra), error) from error
+
+
+def _asked(module: ModuleType, what: str, spec: Spec, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a spec asks of `build`: its argument and options, converted."""
+    takes = {n: p for n, p in inspect.signature(module.build).parameters.items() if n not in parts}
+    hints = get_type_hints(module.build, include_extras=True)
+    texts = dict(spec.options)
+    known = [name for name in takes if name != "arg"]
+    if unknown := [name for name in texts if name not in known]:
+        near = get_close_matches(unknown[0], known, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        there = ", ".join(known) or "none"
+        raise UsageError(f"{what} has no option {unknown[0]!r}: {hint}there are {there}")
+    if spec.arg is not None:
+        if "arg" not in takes:
+            raise UsageError(f"{what} takes no argument, but was given {spec.arg!r}")
+        texts["arg"] = spec.arg
+    for name, parameter in takes.items():
+        if parameter.default is parameter.empty and name not in texts:
+            wanted, form = ("an argument", ":ARG") if name == "arg" else (name, f",{name}=VALUE")
+            raise UsageError(
+                f"{what} wants {wanted}: write {spec.name}{form} ({_first_line(module)})"
+            )
+    return {name: _convert(what, name, text, hints.get(name, str)) for name, text in texts.items()}
 
 
 def describe(kind: str, name: str) -> tuple[str, Mapping[str, str]]:
@@ -162,19 +168,18 @@ def _convert(what: str, name: str, value: str, annotation: Any) -> Any:
         raise UsageError(f"{what}: option {name}={value!r}: {reason}") from None
 
 
-def _foreign(kind: str) -> dict[str, str]:
+def _foreign(kind: str) -> dict[str, EntryPoint]:
     prefix = f"{kind}."
     points = entry_points(group="hch.plugins")
-    return {p.name.removeprefix(prefix): p.value for p in points if p.name.startswith(prefix)}
+    return {p.name.removeprefix(prefix): p for p in points if p.name.startswith(prefix)}
 
 
-def _missing(kind: str, name: str, extra: str, error: ModuleNotFoundError) -> Exception:
+def _missing(kind: str, name: str, extra: str | None, error: ModuleNotFoundError) -> Exception:
     if (error.name or "").split(".")[0] == "hch":
         return error
-    return ConfigError(
-        f"{_singular(kind)} {name!r} needs {error.name!r}, which is not installed: "
-        f"pip install 'hch[{extra}]'"
-    )
+    cure = f"pip install 'hch[{extra}]'" if extra else "see the package that adds this plugin"
+    what = f"{_singular(kind)} {name!r}"
+    return ConfigError(f"{what} needs {error.name!r}, which is not installed: {cure}")
 
 
 def _singular(kind: str) -> str:

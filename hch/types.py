@@ -22,7 +22,8 @@ def sha(body: str) -> str:
 
 def digest(*parts: Any) -> str:
     """A 32-digit hash of JSON-like parts; equal parts, and only those, give equal digests."""
-    return blake2b(dumps(parts, separators=(",", ":")).encode(), digest_size=16).hexdigest()
+    data = dumps(parts, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return blake2b(data.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,13 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a message and where it came from: `prompt`, `question`, `answer 2`, `grant`, …"""
+    """A piece of a message and where it came from: `prompt`, `question`, `answer 2`, `grant`, …
+
+    The origin is outside equality: it is never sent.
+    """
 
     body: str
-    origin: str = "prompt"
+    origin: str = field(default="prompt", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
