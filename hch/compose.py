@@ -167,7 +167,9 @@ class HCH:
         else:
             strategies = at.strategies if at else self._own_strategies
             spec = "/".join(map(str, strategies))
-            layers = tuple(registry.build("strategies", s, task=self._task) for s in strategies)
+            layers = tuple(
+                registry.build("strategies", s, task=self.task_in_play) for s in strategies
+            )
         if not any(layer.thinks for layer in layers):
             return Player(spec, layers, None)
         if model is None:
@@ -204,7 +206,7 @@ class HCH:
         return model
 
     @cached_property
-    def _task(self) -> Task | None:
+    def task_in_play(self) -> Task | None:
         """The run's task; the script plays arithmetic where none is named."""
         return cast(Task, registry.build("tasks", Spec.parse(self.task or "arithmetic")))
 
@@ -222,7 +224,7 @@ class HCH:
             limits=Limits(self.fanout, self.answer_tokens),
             seed=self.seed,
             manual=Text(self.manual) if self.manual else None,
-            task=self._task,
+            task=self.task_in_play,
             cap=cap,
             deadline=seconds,
             calling=Calling(self.concurrency, self.attempts, self.timeout, self.pause),

@@ -73,7 +73,7 @@ class Wrapper:
         self.endpoint = inner.endpoint
         self.rate = inner.rate
         self.keyed = inner.keyed
-        self.at_once = getattr(inner, "at_once", None)
+        self.at_once = inner.at_once
 
     async def complete(self, request: Request) -> Completion:
         return await self.inner.complete(request)

@@ -30,7 +30,7 @@ Parts = tuple[Part, ...]
 _SECTION = re.compile(r"^--- (system|user) ---[ \t]*\n", re.MULTILINE)
 _ROLES = re.compile(
     r"<(?=[|｜]|/?s>|[be]os>|/?(?:start|end)_of_turn>|/?(?:system|user|assistant|human)>"
-    r"|</?(?:text|SYS)\b)"
+    r"|</?(?:text|SYS))"
     r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])"
     r"|^(?=(?:#+ *)?(?:Human|Assistant|System|User|Instruction|Response):)",
     re.MULTILINE | re.IGNORECASE,

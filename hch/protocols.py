@@ -32,7 +32,9 @@ class Model(Protocol):
     at_once: int | None
 
     async def complete(self, request: Request) -> Completion:
-        """Answer one request. Raises TransientModelError, ModelError, ConfigError."""
+        """Answer one request. Raises TransientModelError, ModelError, LengthError for
+        a prompt too long, RefusalError, and ConfigError for what stops the run.
+        """
         ...
 
     async def close(self) -> None:

@@ -25,6 +25,10 @@ from hch.errors import ConfigError, UsageError
 KINDS = ("models", "strategies", "stores", "tasks", "formats", "learners", "scorers", "commands")
 
 
+PARTS = frozenset({"keys", "rate", "task"})
+"""What `hch.compose` gives a `build` that asks for it by name; never a user's option."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """`NAME[:ARG][,option=value…]`, parsed."""
@@ -155,7 +159,7 @@ def describe(kind: str, name: str) -> tuple[str, Mapping[str, str]]:
     options = {
         parameter.name: "" if parameter.default is parameter.empty else str(parameter.default)
         for parameter in inspect.signature(module.build).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY or parameter.name == "arg"
+        if parameter.name not in PARTS
     }
     return _first_line(module), options
 

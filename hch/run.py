@@ -166,7 +166,7 @@ class Run:
         """Every model of the run in its wraps, by name; those of one endpoint share its limits."""
         calling, endpoints, models = self.setup.calling, dict[str, Endpoint](), dict[str, Model]()
         for bare in {p.model.name: p.model for p in self.setup.players if p.model}.values():
-            limit = min(calling.concurrency, getattr(bare, "at_once", None) or calling.concurrency)
+            limit = min(calling.concurrency, bare.at_once or calling.concurrency)
             endpoint = endpoints.setdefault(bare.endpoint, Endpoint(bare.endpoint, limit))
             model: Model = Deadline(bare, calling.timeout)
             model = Journalled(model, journal, bill, past.attempts if past else {})

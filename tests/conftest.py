@@ -25,7 +25,7 @@ def anyio_backend() -> str:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home and working folder, without keys or settings in the environment."""
     for name in list(os.environ):
-        if name.endswith("_API_KEY") or name.startswith("HCH_") and name != "HCH_TEST_GGUF":
+        if name.endswith("_API_KEY") or (name.startswith("HCH_") and name != "HCH_TEST_GGUF"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)

@@ -132,7 +132,7 @@ class Plan:
 
 
 def rough(seed: int) -> dict[str, Any]:
-    """Random latencies and transient failures for a ScriptedModel: nothing that may change a result."""
+    """Random latencies and transient failures for a ScriptedModel, which may change no result."""
     rng = Random(seed)
 
     def failures(request: Request, attempt: int) -> ModelError | None:

@@ -1,4 +1,4 @@
-"""The engine through the public API: trees, budgets, sharing, tries, many roots, stops and resumes."""
+"""The engine through the public API: trees, budgets, sharing, tries, many roots, resumes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def test_ten_calls_on_a_tree_that_wants_121_nodes_end_by_themselves(strategy):
     assert result.trace.bill.calls <= 10
     assert (result.status, result.clean) == ("answered", False)
     lacking = [note for node in result.trace.nodes() for note in node.closed.notes]
-    lacking += [asked.refusal for node in result.trace.nodes() for asked in node.asks if asked.refusal]
+    lacking += [
+        asked.refusal for node in result.trace.nodes() for asked in node.asks if asked.refusal
+    ]
     assert any("grant" in what for what in lacking)
 
 
@@ -74,7 +76,9 @@ def test_what_was_shared_in_flight_is_charged_to_each_asker_and_run_once():
     def say(request):
         if request.form is None:
             return "so"
-        return decomposition(same) if request.question in ("a?", "b?") else decomposition("a?", "b?")
+        return (
+            decomposition(same) if request.question in ("a?", "b?") else decomposition("a?", "b?")
+        )
 
     model = ScriptedModel(say, latency=0.005)
     trace = ask(model, depth=2).trace
@@ -198,7 +202,9 @@ def test_usage_is_told_by_level():
 
 
 def test_levels_can_have_players_of_their_own():
-    hch = HCH(depth=2, strategy="script", at={"0": "direct"}, model=ScriptedModel({}), store=memory())
+    hch = HCH(
+        depth=2, strategy="script", at={"0": "direct"}, model=ScriptedModel({}), store=memory()
+    )
     result = hch.ask_sync("What is 2*(3+4)?")
     assert result.text == "14"
     assert result.trace.started.players == ("direct@scripted", "script", "script")
@@ -284,7 +290,9 @@ def test_a_run_is_not_resumed_by_other_players():
 
 def test_a_dead_endpoint_stops_the_run_and_its_failures_are_no_record():
     store = memory()
-    dead = ScriptedModel({}, failures=lambda r, n: TransientModelError("no route", kind="unreachable"))
+    dead = ScriptedModel(
+        {}, failures=lambda r, n: TransientModelError("no route", kind="unreachable")
+    )
     hch = HCH(model=dead, depth=0, store=store, pause=0.0, attempts=3)
     run = hch.begin(["q?"])
     with pytest.raises(DeadEndpoint, match="does not answer"):

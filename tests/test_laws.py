@@ -29,7 +29,16 @@ shapes = st.fixed_dictionaries(
         "depth": st.integers(0, 3),
         "strategy": st.sampled_from(["factored", "consult", "direct"]),
         "budget": st.sampled_from(
-            [None, "5calls", "30calls", "200calls", "20ktokens", "100ktokens,60calls", "12nodes", "1usd"]
+            [
+                None,
+                "5calls",
+                "30calls",
+                "200calls",
+                "20ktokens",
+                "100ktokens,60calls",
+                "12nodes",
+                "1usd",
+            ]
         ),
         "fanout": st.sampled_from([1, 3, 16]),
         "answer_tokens": st.sampled_from([64, 512]),
@@ -73,7 +82,10 @@ def test_a_capped_tree_repeats_to_the_byte_when_the_bill_is_not_reached(seed, sh
 def test_the_bill_never_exceeds_the_cap_at_any_commit(seed, shape, other):
     store = memory()
     hch = HCH(
-        model=scripted(Plan(seed), rate=Rate(3.0, 9.0), **rough(other)), store=store, pause=0.0, **shape
+        model=scripted(Plan(seed), rate=Rate(3.0, 9.0), **rough(other)),
+        store=store,
+        pause=0.0,
+        **shape,
     )
     run = hch.begin(["Why is the sky blue?"])
     with contextlib.suppress(BillExhausted):

@@ -159,7 +159,10 @@ def test_a_question_of_five_megabytes_is_refused_and_its_asker_told():
 
 @pytest.mark.parametrize("strategy", ["factored", "consult"])
 def test_a_copy_may_not_be_asked_its_askers_question_word_for_word(strategy):
-    say = {"factored": decomposition(" Why is  the SKY blue?"), "consult": asking(" Why is  the SKY blue?")}
+    say = {
+        "factored": decomposition(" Why is  the SKY blue?"),
+        "consult": asking(" Why is  the SKY blue?"),
+    }
     result = ask(wild(say[strategy]), depth=3, strategy=strategy)
     [root] = result.trace.nodes()
     assert {asked.refusal for asked in root.asks} == {

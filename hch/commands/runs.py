@@ -113,7 +113,7 @@ def _table(rows: list[RunRow], width: int) -> str:
     for title in filter(titles.__contains__, DROPPED):
         if sum(sizes[t] + 2 for t in titles if t != "question") + QUESTION > width:
             titles.remove(title)
-    rest = width - sum(sizes[t] + 2 for t in titles if t != "question")
+    rest = width - 2 - sum(sizes[t] + 2 for t in titles if t != "question")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title in titles:
         size = max(1, rest) if title == "question" else sizes[title]

@@ -174,7 +174,7 @@ def build(  # noqa: PLR0913 - a plugin's parameters are its options
     arg: str,
     *,
     parallel: int = 8,
-    ctx: int = 2048,
+    ctx: int = 4096,
     threads: int | None = None,
     temperature: float = 0.7,
     top_p: float | None = None,
@@ -196,7 +196,7 @@ def build(  # noqa: PLR0913 - a plugin's parameters are its options
     _check(arg)
     options = {
         "parallel": None if parallel == 8 else parallel,
-        "ctx": None if ctx == 2048 else ctx,
+        "ctx": None if ctx == 4096 else ctx,
         "threads": threads,
         "temperature": None if temperature == 0.7 else temperature,
         "top_p": top_p,

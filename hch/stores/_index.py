@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from hch.events import (
@@ -75,7 +76,7 @@ class Tally:
 
 
 def _started(tally: Tally, event: RunStarted) -> None:
-    tally.players, tally.roots = event.players, event.count
+    tally.players, tally.roots = event.players, _sum(0, event.count)
     tally.question = shown(_first_question(event.roots), SHOWN)
 
 
@@ -128,8 +129,8 @@ def shown(text: str, most: int | None = None) -> str:
 
 
 def _sum(total: int, more: float) -> int:
-    """Infinite prices are not counted; the sum stays what a database can hold."""
-    return min(total + int(more), _MOST) if abs(more) < _MOST else total
+    """The sum, within what a database can hold; an infinite price is not counted."""
+    return max(-_MOST, min(total + int(more), _MOST)) if abs(more) < inf else total
 
 
 def _first_question(roots: dict[str, Any]) -> str:

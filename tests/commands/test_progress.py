@@ -31,7 +31,7 @@ def watched(*, quiet: bool, upto: int | None = None) -> Progress:
 def test_it_counts_what_happens() -> None:
     progress = watched(quiet=False)
     assert progress.begun
-    assert progress.line().startswith("13 nodes, 0 open, 17 calls, 5.")
+    assert progress.line().startswith("13 nodes, 0 open, 17 calls, ")
     begun = watched(quiet=False, upto=5)
     assert begun.line().startswith("1 node, 1 open, 1 call, 1 in flight, 0 tok, ")
 

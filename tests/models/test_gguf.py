@@ -124,8 +124,8 @@ async def test_the_length_limit_and_a_stop(model: Model) -> None:
 @integration
 @weights
 async def test_a_prompt_that_is_too_long(model: Model) -> None:
-    with pytest.raises(LengthError, match="2048 tokens"):
-        await model.complete(ask("word " * 3000))
+    with pytest.raises(LengthError, match="4096 tokens"):
+        await model.complete(ask("word " * 6000))
 
 
 @integration
@@ -197,6 +197,6 @@ def test_options_out_of_range_are_usage_errors(tmp_path: Path, option: str) -> N
 def test_equal_specs_have_equal_names(tmp_path: Path) -> None:
     (tmp_path / "some.gguf").write_bytes(b"GGUF")
     start = f"gguf:{tmp_path / 'some.gguf'}"
-    assert build(f"{start},temperature=0.70,parallel=8,ctx=2048").name == start
-    name = f"{start},ctx=4096,temperature=0,seed=3"
-    assert build(f"{start},seed=3,temperature=0.0,ctx=4096").name == build(name).name == name
+    assert build(f"{start},temperature=0.70,parallel=8,ctx=4096").name == start
+    name = f"{start},ctx=1024,temperature=0,seed=3"
+    assert build(f"{start},seed=3,temperature=0.0,ctx=1024").name == build(name).name == name

@@ -1,0 +1,103 @@
+"""What every plugin of every folder must keep; whatever is added is covered without an edit."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from typing import get_type_hints
+
+import pytest
+
+from hch import HCH, ScriptedModel, registry
+from hch.prompts import ALWAYS, Prompt, reader, shipped
+from tests.support import Plan, ask, check_tree, regular
+
+FOLDERS = ("models", "strategies", "stores", "tasks", "commands")
+PLUGINS = [(kind, name) for kind in FOLDERS for name in registry.names(kind)]
+STRATEGIES = registry.names("strategies")
+
+
+@pytest.mark.parametrize(("kind", "name"), PLUGINS)
+def test_a_plugin_says_what_it_is_and_types_its_options(kind, name):
+    module = registry.load(kind, name)
+    line, options = registry.describe(kind, name)
+    assert line.endswith("."), "the first docstring line is what `hch plugins` shows"
+    assert not set(options) & registry.PARTS
+    hints = get_type_hints(module.build)
+    for parameter in inspect.signature(module.build).parameters:
+        assert parameter in hints, f"{parameter} has no annotation to convert by"
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_prompts_of_a_strategy_have_the_placeholders_that_it_names(name):
+    strategy = registry.build("strategies", registry.Spec(name), task=HCH().task_in_play)
+    for prompt, more in strategy.prompts.items():
+        assert Prompt.parse(prompt, reader([shipped()])(prompt), more | ALWAYS).text
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3])
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_strategy_answers_at_every_depth(name, depth):
+    result = ask(regular(2), "What is 2 + 3?", strategy=name, depth=depth)
+    assert (result.status, result.clean) == ("answered", True)
+
+
+@pytest.mark.parametrize(
+    "budget", ["1calls", "3calls", "900tokens", "3ktokens", "1nodes", "9nodes"]
+)
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_strategy_ends_under_any_cap_and_within_it(name, budget):
+    for seed in range(8):
+        trace = ask(
+            ScriptedModel(Plan(seed)),
+            "What is (2 + 3) * 4?",
+            strategy=name,
+            depth=3,
+            budget=budget,
+            answer_tokens=64,
+        ).trace
+        check_tree(trace)
+        assert trace.cap.covers(trace.bill)
+        assert trace.roots[0].opened.grant.price().covers(trace.roots[0].spent)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_strategy_that_is_given_its_least_is_not_truncated(name):
+    for tokens in (200, 400, 800, 1600):
+        result = ask(
+            regular(2),
+            "What is 2 + 3?",
+            strategy=name,
+            depth=2,
+            budget=f"{tokens}tokens",
+            answer_tokens=64,
+        )
+        [root] = result.trace.roots
+        assert result.status == "answered" or (result.status == "truncated" and not root.thoughts)
+
+
+@pytest.mark.parametrize("name", registry.names("commands"))
+def test_a_command_has_help_with_an_example(name):
+    run = subprocess.run(
+        [sys.executable, "-m", "hch.cli", name, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"hch {name}" in run.stdout
+    assert "Example" in run.stdout
+
+
+def test_equal_specs_make_equal_models_and_no_key_stands_in_a_name():
+    from pydantic import SecretStr
+
+    keys = {"OPENAI_API_KEY": SecretStr("sk-canary")}
+    names = {
+        registry.build(
+            "models", registry.Spec.parse("openai:x,temperature=0"), keys=keys, rate=None
+        ).name
+        for _ in range(2)
+    }
+    assert len(names) == 1
+    assert "canary" not in names.pop()
