@@ -77,7 +77,7 @@ def measure(rounds: int, depth: int, latency: float) -> list[dict[str, Any]]:
 
 
 def medians(runs: Sequence[dict[str, Any]], depth: int) -> dict[str, dict[str, float]]:
-    """By client: CPU a call in microseconds (`least` too), wall in seconds, memory in MB, commits."""
+    """By client: CPU a call in us (also the `least`), wall in s, memory in MB, commits a call."""
     calls = size(depth)[1]
     found = {}
     for client in CLIENTS:
@@ -120,7 +120,7 @@ def targets(found: dict[str, dict[str, float]]) -> str:
             hch["cpu"] / sdk["cpu"],
         ),
         (
-            "durable store: us of CPU added to a call (least runs)",
+            "durable store: us of CPU added to a call (cheapest runs)",
             60,
             hch["least"] - memory["least"],
         ),

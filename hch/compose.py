@@ -118,8 +118,8 @@ class HCH:
         store = self.store or self.config.store
         if not isinstance(store, str):
             return store
-        name = Spec.parse(store).name
-        spec = Spec.parse(store) if name in registry.names("stores") else Spec("sqlite", store)
+        known = store.split(":")[0].split(",")[0] in registry.names("stores")
+        spec = Spec.parse(store) if known else Spec("sqlite", store)
         return cast(Store, registry.build("stores", spec))
 
     @cached_property
@@ -216,6 +216,8 @@ class HCH:
 
     def _setup(self) -> Setup:
         folders = [Path(self.prompts)] if self.prompts else []
+        if any(not folder.is_dir() for folder in folders):
+            raise UsageError(f"the prompts folder {self.prompts} is no folder")
         cap, seconds = self.cap
         return Setup(
             players=self.players,

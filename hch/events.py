@@ -201,7 +201,7 @@ class CallIntended(Wire):
 
     def sampled(self) -> Sampling:
         stop = self.sampling.get("stop")
-        return Sampling(**{**self.sampling, "stop": stop and tuple(stop)})
+        return Sampling(**{**self.sampling, "stop": None if stop is None else tuple(stop)})
 
 
 class CallFinished(Wire):

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
@@ -93,8 +94,8 @@ def parse_levels(text: str, depth: int) -> range:
 
 def names(kind: str) -> list[str]:
     """The plugins of a kind that are installed, by name, without importing them."""
-    package = importlib.import_module(f"hch.{kind}")
-    found = {m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")}
+    folder = Path(__file__).parent / kind
+    found = {m.name for m in pkgutil.iter_modules([str(folder)]) if not m.name.startswith("_")}
     return sorted(found | set(_foreign(kind)))
 
 

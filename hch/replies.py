@@ -26,7 +26,7 @@ from hch.types import Form, Question, Text
 
 _REASONING = re.compile(r"\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*)\n[ \t]*```", re.DOTALL)
-_CANNOT = re.compile(r"\s*CANNOT ANSWER\b[:.\s]*([^\n]*)")
+_CANNOT = re.compile(r"\s*CANNOT ANSWER\b[:. \t]*([^\n]*)")
 
 
 class Reply(BaseModel):

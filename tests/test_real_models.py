@@ -63,7 +63,7 @@ def server() -> Iterator[str]:
 
 async def grown(model: str, strategy: str) -> Trace:
     with SqliteStore("real.db") as store:
-        hch = HCH(depth=2, model=model, strategy=strategy, store=store, answer_tokens=128)
+        hch = HCH(depth=2, model=model, strategy=strategy, store=store, answer_tokens=96)
         results = await hch.begin(QUESTIONS).finish()
         return results[0].trace
 

@@ -1,1 +1,1 @@
-"""One file per command: `build(app)` adds it to the command line."""
+"""One file per command: `build()` returns the function that typer makes a command of."""

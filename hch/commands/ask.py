@@ -96,8 +96,6 @@ def ask(
     from hch.compose import HCH
     from hch.types import Text
 
-    if prompts and not prompts.is_dir():
-        raise UsageError(f"prompts folder {prompts} is no folder")
     given: dict[str, Any] = {
         "depth": depth,
         "model": model,

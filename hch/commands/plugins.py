@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution, requires
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 from typer import Argument, Option
@@ -14,9 +13,6 @@ from hch import registry
 from hch.commands._terminal import say, say_json
 from hch.errors import HchError, UsageError
 from hch.safe_text import one_line
-
-PARTS = ("keys", "rate", "task")
-"""Parameters of a `build` that hch puts in itself."""
 
 
 def build() -> Callable[..., None]:
@@ -40,7 +36,7 @@ def plugins(
     if kind is not None and kind not in registry.KINDS:
         raise UsageError(f"no kind of plugin {kind!r}: there are {', '.join(registry.KINDS)}")
     kinds = [kind] if kind else list(registry.KINDS)
-    found = {kind: [_about(kind, name) for name in _names(kind)] for kind in kinds}
+    found = {kind: [_about(kind, name) for name in registry.names(kind)] for kind in kinds}
     if as_json:
         say_json(found)
         return
@@ -49,22 +45,16 @@ def plugins(
             say("\n".join([title, *map(_row, entries)] if entries else [f"no {title}"]))
 
 
-def _names(kind: str) -> list[str]:
-    """The names of a kind; a kind of which hch has no folder has none."""
-    return registry.names(kind) if find_spec(f"hch.{kind}") else []
-
-
 def _about(kind: str, name: str) -> dict[str, Any]:
     """A plugin as data; `missing` says what it lacks to be used, and how to get that."""
     try:
-        about, takes = registry.describe(kind, name)
-        options = {key: value for key, value in takes.items() if key not in PARTS}
+        about, options = registry.describe(kind, name)
         extra = getattr(registry.load(kind, name), "EXTRA", None)
     except HchError as error:
         return {"name": name, "about": None, "options": {}, "missing": str(error)}
     absent = _absent(extra) if extra else []
     missing = f"needs {', '.join(absent)}: pip install 'hch[{extra}]'" if absent else None
-    return {"name": name, "about": about, "options": options, "missing": missing}
+    return {"name": name, "about": about, "options": dict(options), "missing": missing}
 
 
 def _absent(extra: str) -> list[str]:

@@ -102,6 +102,7 @@ def _confirmed(names: list[str]) -> bool:
 
 def _table(rows: list[RunRow], width: int) -> str:
     """One line a run; where it is narrow, columns go until the question has room."""
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -114,6 +115,7 @@ def _table(rows: list[RunRow], width: int) -> str:
         if sum(sizes[t] + 2 for t in titles if t != "question") + QUESTION > width:
             titles.remove(title)
     rest = width - 2 - sum(sizes[t] + 2 for t in titles if t != "question")
+    rest = min(rest, max(8, *(cell_len(row["question"]) for row in cells)))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title in titles:
         size = max(1, rest) if title == "question" else sizes[title]

@@ -68,7 +68,8 @@ class RunLocks:
         """The locked file's descriptor. A few tries, since `held` holds a lock for an instant."""
         for _ in range(_TRIES):
             with suppress(FileNotFoundError):  # the folder went, or the file did
-                self._folder.mkdir(parents=True, exist_ok=True)
+                with suppress(FileExistsError):
+                    self._folder.mkdir(parents=True)
                 descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -146,7 +146,7 @@ def version(db: sqlite3.Connection, path: Path) -> int:
     return found
 
 
-def migrate(db: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
+def migrate(db: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
     """Bring the schema up to date, in one transaction; of several processes, one does it."""
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -174,7 +174,7 @@ def open_to_write(path: Path, patience: float, pragmas: Mapping[str, int]) -> sq
         for name, value in pragmas.items():
             db.execute(f"PRAGMA {name} = {value}")
         if current < len(MIGRATIONS):
-            migrate(db, path)
+            migrate(db, path, MIGRATIONS)
     except BaseException:
         db.close()
         raise
@@ -193,12 +193,11 @@ def open_to_read(path: Path, patience: float) -> sqlite3.Connection | None:
     except BaseException:
         db.close()
         raise
-    if found in {0, len(MIGRATIONS)}:
-        if found:
-            return db
-        db.close()
-        return None
+    if found == len(MIGRATIONS):
+        return db
     db.close()
+    if found == 0:
+        return None
     open_to_write(path, patience, {}).close()
     return open_to_read(path, patience)
 

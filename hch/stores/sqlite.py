@@ -15,7 +15,8 @@ calls a live one `unfinished`; amounts are NULL where they are infinite.
     calls   run, request, attempt, node, model, status (intended, finished, failed), kind, input,
             output, cached, reasoning, microusd, intended_at, ended_at
             SELECT model, sum(output), avg(ended_at - intended_at) FROM calls GROUP BY model;
-    events  run, seq, at, type, key (node or request), body (JSON; long texts are in `texts`)
+    events  run, seq, at, type, key (node or request), body (JSON; {"$text": N} is the text with
+            the id N in the table `texts`), id
             SELECT seq, body FROM events WHERE run = 'ID' AND type = 'CallFailed';
 """
 

@@ -1,0 +1,199 @@
+"""What the SQLite store makes of files that are missing, empty, foreign, older, full or damaged."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from hch.errors import StoreError
+from hch.stores import _sqlite_schema as schema
+from hch.stores.sqlite import SqliteStore, build
+from tests.stores.samples import finished, opened, story
+from tests.stores.writing import python, write
+
+pytestmark = pytest.mark.leaves_open
+
+
+def test_reading_makes_no_file(tmp_path: Path) -> None:
+    store = build(str(tmp_path / "no" / "such" / "runs.db"))
+    assert store.runs() == []
+    with pytest.raises(StoreError, match="no run"):
+        store.events("a")
+    store.rebuild_index()
+    store.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_file_is_an_empty_store(tmp_path: Path) -> None:
+    zero, bare = tmp_path / "zero.db", tmp_path / "bare.db"
+    zero.touch()
+    db = sqlite3.connect(bare)
+    db.execute("PRAGMA user_version = 0")
+    db.execute("VACUUM")
+    db.close()
+    for path in (zero, bare):
+        size = path.stat().st_size
+        with SqliteStore(path) as store:
+            assert store.runs() == []
+            assert path.stat().st_size == size
+            write(store, "a", *story())
+            assert len(store.runs()) == 1
+
+
+def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
+    letter, foreign = tmp_path / "letter.db", tmp_path / "foreign.db"
+    letter.write_text("This is a letter, not a store.\n" * 100)
+    db = sqlite3.connect(foreign)
+    db.execute("CREATE TABLE songs (title TEXT)")
+    db.close()
+    for path, what in ((letter, "no store of hch"), (foreign, "another program's")):
+        before = path.read_bytes()
+        store = SqliteStore(path)
+        with pytest.raises(StoreError, match=what) as raised:
+            store.runs()
+        assert str(path) in str(raised.value)
+        assert "--store" in str(raised.value)
+        store.append("a", 1.0, opened("k"))
+        with pytest.raises(StoreError, match=what):
+            store.flush()
+        store.close()
+        assert path.read_bytes() == before
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["foreign.db", "letter.db"]
+
+
+def test_a_folder_is_no_store(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path) as store, pytest.raises(StoreError, match="unable to open"):
+        store.runs()
+
+
+def test_a_newer_version_is_refused(path: Path) -> None:
+    with SqliteStore(path) as store:
+        write(store, "a", *story())
+    newer = len(schema.MIGRATIONS) + 1
+    db = sqlite3.connect(path)
+    db.execute(f"PRAGMA user_version = {newer}")
+    db.close()
+    with SqliteStore(path) as store:
+        with pytest.raises(StoreError, match=rf"newer hch \(schema {newer}.*upgrade hch"):
+            store.runs()
+        store.append("a", 1.0, opened("k"))
+        with pytest.raises(StoreError, match="upgrade hch"):
+            store.flush()
+
+
+def test_an_older_version_is_brought_up_to_date(path: Path) -> None:
+    """Version 0 is a file of ours without a schema; a later one gets what it lacks, in order."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute(f"PRAGMA application_id = {schema.APPLICATION}")
+    with SqliteStore(path) as store:
+        assert store.runs() == []
+        write(store, "a", *story())
+    versions = (*schema.MIGRATIONS, "CREATE TABLE late (n);\n\nINSERT INTO late VALUES (1)", "")
+    schema.migrate(db, path, versions)
+    assert db.execute("SELECT n FROM late").fetchall() == [(1,)]
+    assert db.execute("PRAGMA user_version").fetchone() == (len(versions),)
+    assert db.execute("SELECT count(*) FROM event_log").fetchone() == (len(story()),)
+    db.close()
+
+
+def test_reading_an_older_version_brings_it_up_to_date(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SqliteStore(path) as store:
+        write(store, "a", *story())
+    versions = (*schema.MIGRATIONS, "CREATE TABLE late (n)")
+    monkeypatch.setattr(schema, "MIGRATIONS", versions)
+    with SqliteStore(path) as store:
+        assert [record.event for record in store.events("a")] == story()
+        write(store, "b", *story())
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA user_version").fetchone() == (len(versions),)
+    assert db.execute("SELECT n FROM late").fetchall() == []
+    db.close()
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
+    with SqliteStore(path) as store:
+        write(store, "a", *story())
+    db = sqlite3.connect(path, isolation_level=None)
+    broken = (*schema.MIGRATIONS, "CREATE TABLE late (n);\n\nINSERT INTO nowhere VALUES (1)")
+    with pytest.raises(sqlite3.OperationalError):
+        schema.migrate(db, path, broken)
+    assert db.execute("PRAGMA user_version").fetchone() == (len(schema.MIGRATIONS),)
+    assert db.execute("SELECT 1 FROM sqlite_master WHERE name = 'late'").fetchall() == []
+    db.close()
+
+
+def test_a_full_disk_ends_writing_and_keeps_what_was_durable(path: Path) -> None:
+    durable: list[int] = []
+
+    def fill(store: SqliteStore) -> None:
+        for number in range(1000):
+            write(store, "a", finished(f"r{number}", text="x" * 500, raw=b"r" * 500))
+            durable.append(number)
+
+    with SqliteStore(path, pragmas={"max_page_count": 30}) as store:
+        with pytest.raises(StoreError, match="make room on the disk"):
+            fill(store)
+        assert len(durable) > 1
+        with pytest.raises(StoreError, match="make room"):
+            store.append("a", 1.0, opened("k"))
+        assert len(list(store.events("a"))) == len(durable)
+    with SqliteStore(path) as store:
+        assert len(list(store.events("a"))) == len(durable)
+        write(store, "a", opened("k"))
+        assert store.runs()[0].tokens == 12 * len(durable)
+
+
+def test_a_damaged_file_is_told(path: Path) -> None:
+    with SqliteStore(path) as store:
+        for number in range(50):
+            write(store, "a", finished(f"r{number}", text="x" * 500))
+    data = bytearray(path.read_bytes())
+    data[4096 * 2 :] = b"\xff" * (len(data) - 4096 * 2)
+    path.write_bytes(data)
+    with SqliteStore(path) as store, pytest.raises(StoreError, match=r"damaged|malformed"):
+        list(store.events("a"))
+
+
+def test_an_event_that_cannot_be_understood_is_told(path: Path) -> None:
+    with SqliteStore(path) as store:
+        write(store, "a", *story())
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("""UPDATE event_log SET body = '{"type": "Dreamt"}' WHERE type = 'Thought'""")
+    db.close()
+    with SqliteStore(path) as store:
+        with pytest.raises(StoreError, match="event 4 of run a cannot be read"):
+            list(store.events("a"))
+        assert len(list(store.events("a", "NodeOpened"))) == 2
+
+
+def test_a_store_that_cannot_be_written_can_be_read() -> None:
+    reads = (
+        "import os, sys",
+        "from hch.errors import StoreError",
+        "from hch.stores.sqlite import SqliteStore",
+        "from tests.stores.samples import opened",
+        "if os.geteuid() == 0: os.setgid(65534); os.setuid(65534)  # root may write anywhere",
+        "with SqliteStore(sys.stdin.readline().strip()) as store:",
+        "    print(store.runs()[0].status, len(list(store.events('a'))))",
+        "    store.append('a', 1.0, opened('k'))",
+        "    try: store.flush()",
+        "    except StoreError as error: print(error)",
+    )
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "runs.db"
+        with SqliteStore(path) as store:
+            write(store, "a", *story())
+        path.chmod(0o444)
+        path.parent.chmod(0o555)
+        told, _ = python(*reads).communicate(f"{path}\n")
+        assert [file.name for file in path.parent.iterdir()] == [path.name]
+        path.parent.chmod(0o755)
+    first, second = told.splitlines()
+    assert first == f"answered {len(story())}"
+    assert "readonly" in second
+    assert "writable" in second
