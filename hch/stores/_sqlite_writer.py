@@ -16,7 +16,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, TypeAlias
 
-from hch.events import Event, RunFinished, RunStopped
+from hch.events import Event
 from hch.stores._codec import Packer
 from hch.stores._index import shown
 from hch.stores._sqlite_runs import begin, save, transaction
@@ -25,6 +25,7 @@ from hch.stores._sqlite_schema import RUN_BITS
 LARGE = 1000
 
 _CHUNKS = (64, 16, 4, 1)
+_LAST = {"RunStopped", "RunFinished"}
 
 Queued: TypeAlias = tuple[str, float, Event]
 """An event on its way, with its run and its time."""
@@ -65,7 +66,7 @@ class Writer:
             self._runs.clear()
             raise
         for name, _, event in group:
-            if isinstance(event, RunFinished | RunStopped):
+            if event.type in _LAST:
                 self.forget(name)
 
     def _insert(self, db: sqlite3.Connection, group: Sequence[Queued]) -> list[_Run]:

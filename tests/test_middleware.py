@@ -1,0 +1,855 @@
+"""The wraps of a model, each by itself and as a chain; where they wait, the clock is virtual."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from math import inf
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from hch.budget import MESSAGE_TOKENS, Bill, Price, Rate, token_bound
+from hch.errors import (
+    BillExhausted,
+    ConfigError,
+    DeadEndpoint,
+    GrantExhausted,
+    LengthError,
+    ModelError,
+    NodeError,
+    RefusalError,
+    StoreError,
+    TransientModelError,
+)
+from hch.events import (
+    Amounts,
+    CallFailed,
+    CallFinished,
+    CallGivenUp,
+    CallIntended,
+    Event,
+    Record,
+    RunStarted,
+)
+from hch.journal import Journal
+from hch.middleware import (
+    Deadline,
+    Endpoint,
+    Journalled,
+    Recorded,
+    Retrying,
+    Throttled,
+    call_bound,
+)
+from hch.protocols import Model
+from hch.recording import Recording
+from hch.stores.memory import MemoryStore
+from hch.types import Completion, Form, Message, Part, Request, Sampling, Usage
+
+relaxed = settings(deadline=None)
+
+RUN = "run"
+NOTHING = Amounts.of(Price())
+STARTED = RunStarted(
+    version="1", setup={}, players=(), prompts={}, seed=0, roots={}, count=0, grant=NOTHING,
+    cap=NOTHING,
+)  # fmt: skip
+
+
+class Clock(selectors.DefaultSelector):
+    """Where nothing is ready, the time of the next timer comes at once."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        ready = super().select(None if timeout is None else 0)
+        if not ready and timeout:
+            self.now += timeout
+        return ready
+
+
+class VirtualTime(asyncio.SelectorEventLoop):
+    """A loop in which waiting takes no time."""
+
+    def __init__(self) -> None:
+        self._virtual = Clock()
+        super().__init__(self._virtual)
+
+    def time(self) -> float:
+        return self._virtual.now
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"loop_factory": VirtualTime}
+
+
+Doing = Callable[[Request], Awaitable[Completion]]
+
+
+class Provider:
+    """A model that does as it is told, by a function or by a list of what comes of each call."""
+
+    name = "small"
+    endpoint = "http://provider"
+    keyed = False
+    at_once = None
+
+    def __init__(self, does: Doing | Sequence[Completion | BaseException]) -> None:
+        self.rate: Rate | None = Rate(1.0, 2.0, 0.5)
+        self.sent: list[Request] = []
+        self._does = does
+
+    async def complete(self, request: Request) -> Completion:
+        self.sent.append(request)
+        if callable(self._does):
+            return await self._does(request)
+        come = self._does[min(len(self.sent), len(self._does)) - 1]
+        if isinstance(come, BaseException):
+            raise come
+        return come
+
+    async def close(self) -> None:
+        pass
+
+
+class Store(MemoryStore):
+    """A memory store that writes down what is done to it, and may fail to make durable."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log: list[str] = []
+        self.broken = False
+
+    def append(self, run: str, at: float, event: Event) -> None:
+        super().append(run, at, event)
+        self.log.append(event.type)
+
+    async def durable(self) -> None:
+        await asyncio.sleep(0)
+        if self.broken:
+            raise StoreError("the disk is full")
+        self.log.append("durable")
+
+    @property
+    def written(self) -> list[Event]:
+        return [record.event for record in self.events(RUN)] if self.log else []
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.written if isinstance(event, kind)]
+
+    def past(self) -> Recording:
+        """What a resume would make of it."""
+        events = [STARTED, *self.written]
+        return Recording(Record(run=RUN, seq=i, at=0.0, event=e) for i, e in enumerate(events, 1))
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def journal(store: Store) -> Journal:
+    return Journal(store, RUN, lambda: 0.0)
+
+
+def question(body: str = "Why?", **changes: Any) -> Request:
+    message = Message("user", (Part(body),))
+    request = Request((message,), Sampling(max_tokens=10), question=body, **changes)
+    return replace(request, call=request.key(Provider.name))
+
+
+def good(text: str = "so", usage: Usage | None = None) -> Completion:
+    return Completion(text, usage=usage or Usage(4, 2))
+
+
+def late() -> TransientModelError:
+    return TransientModelError("late", kind="timeout")
+
+
+def wrong() -> ModelError:
+    return ModelError("wrong", kind="http 400", ran=False)
+
+
+async def outcome(work: Awaitable[Completion]) -> Completion | BaseException:
+    try:
+        return await work
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+        return error
+
+
+def living(limit: int = 4) -> Endpoint:
+    endpoint = Endpoint(Provider.endpoint, limit)
+    endpoint.lives()
+    return endpoint
+
+
+async def settled() -> None:
+    """Let every task go as far as it can without time passing."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+# what wraps a model
+
+
+async def test_a_wrap_is_a_model_of_the_same_name_and_price(journal: Journal) -> None:
+    provider = Provider([good()])
+    wraps: list[Model] = [
+        Deadline(provider, 1.0),
+        Journalled(provider, journal, Bill()),
+        Throttled(provider, living()),
+        Retrying(provider, journal, living(), 3, 0.0),
+        Recorded(provider, {}),
+    ]
+    for wrap in wraps:
+        assert isinstance(wrap, Model)
+        assert (wrap.name, wrap.endpoint, wrap.rate) == ("small", "http://provider", provider.rate)
+        assert await wrap.complete(question()) == good()
+        await wrap.close()
+
+
+# recorded
+
+
+async def test_what_is_on_record_is_not_sent() -> None:
+    provider = Provider([good("fresh")])
+    request, failed, other = question("a"), question("b"), question("c")
+    recording: Mapping[str, Completion | NodeError] = {
+        request.call: good("recorded"),
+        failed.call: ModelError("gone", kind="timeout"),
+    }
+    model = Recorded(provider, recording)
+    assert (await model.complete(request)).text == "recorded"
+    with pytest.raises(ModelError, match="gone"):
+        await model.complete(failed)
+    assert provider.sent == []
+    assert (await model.complete(other)).text == "fresh"
+    assert provider.sent == [other]
+
+
+# retrying
+
+
+@pytest.mark.parametrize("failures", [0, 1, 4])
+async def test_a_transient_failure_is_tried_again(
+    store: Store, journal: Journal, failures: int
+) -> None:
+    provider = Provider([*[late() for _ in range(failures)], good()])
+    model = Retrying(provider, journal, living(), 5, 1.0)
+    assert await model.complete(question()) == good()
+    assert len(provider.sent) == failures + 1
+    assert store.log == []
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 6])
+async def test_a_call_is_given_up_once_after_its_last_attempt(
+    store: Store, journal: Journal, attempts: int
+) -> None:
+    provider = Provider([late()])
+    model = Retrying(provider, journal, living(), attempts, 1.0)
+    with pytest.raises(ModelError, match=r"the call was given up \(timeout\): late") as caught:
+        await model.complete(question())
+    assert not isinstance(caught.value, TransientModelError)
+    assert caught.value.kind == "timeout"
+    assert len(provider.sent) == attempts
+    assert store.written == [
+        CallGivenUp(request=question().call, attempts=attempts, kind="timeout", message="late")
+    ]
+    assert store.log == ["CallGivenUp", "durable"]
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+@pytest.mark.parametrize(
+    "error",
+    [wrong(), LengthError("too long"), RefusalError("filtered")],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_permanent_failure_is_not_tried_again(
+    store: Store, journal: Journal, before: int, error: ModelError
+) -> None:
+    provider = Provider([*[late() for _ in range(before)], error])
+    endpoint = Endpoint("e", 4)
+    with pytest.raises(type(error), match=str(error)) as caught:
+        await Retrying(provider, journal, endpoint, 6, 1.0).complete(question())
+    assert caught.value.status == error.status
+    [event] = store.written
+    assert event == CallGivenUp(
+        request=question().call, attempts=before + 1, kind=error.kind, message=str(error)
+    )
+    assert endpoint.replied, "who refuses a request is not dead"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ConfigError("no key"), BillExhausted("no money"), ZeroDivisionError(), GrantExhausted()],
+)
+async def test_what_is_no_failure_of_a_call_passes_as_it_is(
+    store: Store, journal: Journal, error: Exception
+) -> None:
+    provider = Provider([error])
+    assert (
+        await outcome(Retrying(provider, journal, living(), 6, 1.0).complete(question())) is error
+    )
+    assert len(provider.sent) == 1
+    assert store.log == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [late(), wrong(), LengthError("too long"), RefusalError("filtered")],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_resumed_run_is_told_of_a_given_up_call_as_the_first_one_was(
+    store: Store, journal: Journal, error: NodeError
+) -> None:
+    """Else an asker's prompt would differ, and a resume would pay for its calls again."""
+    provider = Provider([error])
+    live = await outcome(Retrying(provider, journal, living(), 2, 0.0).complete(question()))
+    replies = store.past().replies
+    again = await outcome(Recorded(provider, replies).complete(question()))
+    assert isinstance(live, NodeError)
+    assert isinstance(again, NodeError)
+    assert type(again) is type(live)
+    assert (str(again), again.kind, again.status) == (str(live), live.kind, live.status)
+
+
+# dead endpoints
+
+
+async def give_up(
+    journal: Journal, endpoint: Endpoint, n: int, error: Callable[[], ModelError] = late
+) -> list[Completion | BaseException]:
+    """What comes of n calls, one after the other, that fail like this."""
+    model = Retrying(Provider([error()]), journal, endpoint, 1, 0.0)
+    return [await outcome(model.complete(question(f"q{i}"))) for i in range(n)]
+
+
+async def test_an_endpoint_that_gives_up_twenty_calls_in_a_row_is_dead(
+    store: Store, journal: Journal
+) -> None:
+    came = await give_up(journal, living(), 20)
+    assert [type(error) for error in came] == [ModelError] * 19 + [DeadEndpoint]
+    assert "http://provider does not answer: late" in str(came[-1])
+    assert DeadEndpoint.exit_code == 6
+
+
+async def test_give_ups_of_a_dead_endpoint_are_no_part_of_the_record(
+    store: Store, journal: Journal
+) -> None:
+    endpoint = living()
+    await give_up(journal, endpoint, 1, wrong)
+    early = store.past().replies
+    await give_up(journal, endpoint, 20)
+    replies = store.past().replies
+    assert replies.keys() == early.keys() - {question("q0").call}
+    dead = [event.request for event in store.of(CallGivenUp) if event.dead]
+    assert dead == [question(f"q{i}").call for i in range(20)]
+
+
+async def test_a_reply_or_a_refusal_in_between_shows_that_it_lives(journal: Journal) -> None:
+    for alive in (good(), wrong()):
+        endpoint = living()
+        came = await give_up(journal, endpoint, 19)
+        between = Retrying(Throttled(Provider([alive]), endpoint), journal, endpoint, 1, 0.0)
+        await outcome(between.complete(question()))
+        came += await give_up(journal, endpoint, 19)
+        assert not [error for error in came if isinstance(error, DeadEndpoint)]
+
+
+async def test_an_endpoint_that_never_replied_is_dead_at_once_when_nothing_is_in_flight(
+    store: Store, journal: Journal
+) -> None:
+    [came] = await give_up(journal, Endpoint("e", 4), 1)
+    assert isinstance(came, DeadEndpoint)
+    assert [event.dead for event in store.of(CallGivenUp)] == [True]
+    assert store.past().replies == {}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+async def test_it_is_not_dead_while_others_are_in_flight_or_wait(
+    journal: Journal, limit: int
+) -> None:
+    """Not even at the moment in which the slot goes over to the next."""
+
+    async def does(request: Request) -> Completion:
+        await asyncio.sleep(1)
+        if request.question == "last":
+            return good()
+        raise late()
+
+    endpoint = Endpoint("e", limit)
+    model = Retrying(Throttled(Provider(does), endpoint), journal, endpoint, 1, 0.0)
+    names = ["a", "b", "c", "d", "last"]
+    came = await asyncio.gather(*(outcome(model.complete(question(name))) for name in names))
+    assert [type(c) for c in came] == [ModelError] * 4 + [Completion]
+
+
+async def test_all_that_there_was_is_given_up_and_the_last_finds_it_dead(
+    store: Store, journal: Journal
+) -> None:
+    async def does(request: Request) -> Completion:
+        await asyncio.sleep(1)
+        raise late()
+
+    endpoint = Endpoint("e", 2)
+    model = Retrying(Throttled(Provider(does), endpoint), journal, endpoint, 1, 0.0)
+    came = await asyncio.gather(*(outcome(model.complete(question(f"{i}"))) for i in range(5)))
+    assert [type(c) for c in came] == [ModelError] * 4 + [DeadEndpoint]
+    assert store.past().replies == {}
+
+
+# throttled
+
+
+class Busy:
+    """Takes its time over each request, and counts how many it has at once."""
+
+    def __init__(self) -> None:
+        self.flying = self.most = 0
+        self.order: list[str] = []
+
+    async def __call__(self, request: Request) -> Completion:
+        self.flying += 1
+        self.most = max(self.most, self.flying)
+        self.order.append(request.question)
+        lasts, fate = request.question.split()[:2]
+        try:
+            await asyncio.sleep(int(lasts))
+        finally:
+            self.flying -= 1
+        if fate == "fails":
+            raise late()
+        return good()
+
+
+CALLERS = st.lists(
+    st.tuples(
+        st.integers(0, 6),  # when it comes
+        st.integers(0, 3),  # its level
+        st.integers(0, 3),  # how long it takes
+        st.sampled_from(["fails", "succeeds"]),
+        st.none() | st.integers(0, 8),  # when it is cancelled
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+@relaxed
+@given(st.integers(1, 3), CALLERS)
+@example(1, [(0, 0, 1, "fails", None), (0, 0, 1, "fails", 1), (0, 0, 1, "succeeds", None)])
+async def test_no_more_than_the_limit_fly_and_no_slot_is_lost(
+    limit: int, callers: list[tuple[int, int, int, str, int | None]]
+) -> None:
+    busy, endpoint = Busy(), Endpoint("e", limit)
+    model = Throttled(Provider(busy), endpoint)
+
+    async def call(i: int, comes: int, level: int, lasts: int, fate: str) -> Completion:
+        await asyncio.sleep(comes)
+        return await model.complete(question(f"{lasts} {fate} {i}", level=level))
+
+    tasks = [asyncio.create_task(call(i, *caller[:4])) for i, caller in enumerate(callers)]
+    loop = asyncio.get_running_loop()
+    for task, caller in zip(tasks, callers, strict=True):
+        if caller[4] is not None:
+            loop.call_later(caller[4], task.cancel)
+    await asyncio.wait(tasks)
+    assert busy.most <= limit
+    assert busy.flying == 0
+    assert endpoint.free == limit
+    for task, (*_, fate, cancelled) in zip(tasks, callers, strict=True):
+        if cancelled is None:
+            assert isinstance(task.exception(), TransientModelError) == (fate == "fails")
+    everyone = [model.complete(question(f"1 succeeds {i}")) for i in range(limit)]
+    await asyncio.gather(*everyone)
+    assert busy.most <= limit
+
+
+@relaxed
+@given(st.lists(st.integers(0, 3), max_size=8))
+async def test_the_lowest_level_goes_first_and_equals_in_turn(levels: list[int]) -> None:
+    busy, endpoint = Busy(), Endpoint("e", 1)
+    model = Throttled(Provider(busy), endpoint)
+    names = [f"1 succeeds {i} of level {level}" for i, level in enumerate(levels)]
+    calls = [question("1 succeeds first", level=9)]
+    calls += [question(name, level=level) for name, level in zip(names, levels, strict=True)]
+    await asyncio.gather(*map(model.complete, calls))
+    assert busy.order[1:] == [names[i] for i in sorted(range(len(levels)), key=levels.__getitem__)]
+
+
+async def test_those_who_wait_and_leave_hold_nobody_up() -> None:
+    busy, endpoint = Busy(), Endpoint("e", 1)
+    model = Throttled(Provider(busy), endpoint)
+    calls = [asyncio.create_task(model.complete(question(f"1 succeeds {i}"))) for i in range(4)]
+    await settled()
+    calls[1].cancel()
+    calls[2].cancel()
+    await asyncio.wait(calls)
+    assert busy.order == ["1 succeeds 0", "1 succeeds 3"]
+    assert endpoint.free == 1
+
+
+async def test_one_retry_after_stops_everybody() -> None:
+    loop, begun = asyncio.get_running_loop(), dict[str, float]()
+
+    async def does(request: Request) -> Completion:
+        begun[request.question] = loop.time()
+        pause = {"first": 30.0, "second": 10.0}.get(request.question)
+        await asyncio.sleep(1)
+        if pause:
+            raise TransientModelError("slow down", kind="http 429", ran=False, retry_after=pause)
+        return good()
+
+    endpoint = Endpoint("e", 2)
+    model, other = (Throttled(Provider(does), endpoint) for _ in range(2))
+    start = loop.time()
+    names = ["first", "second", "third", "fourth"]
+    await asyncio.gather(*(outcome(model.complete(question(name))) for name in names))
+    await other.complete(question("fifth"))
+    assert {name: round(at - start) for name, at in begun.items()} == {
+        "first": 0,
+        "second": 0,
+        "third": 31,  # the longer of the two pauses
+        "fourth": 31,
+        "fifth": 32,
+    }
+
+
+async def test_another_endpoint_does_not_pause() -> None:
+    loop = asyncio.get_running_loop()
+    slow = TransientModelError("slow down", kind="http 429", ran=False, retry_after=60.0)
+    await outcome(Throttled(Provider([slow]), Endpoint("a", 1)).complete(question()))
+    before = loop.time()
+    await Throttled(Provider([good()]), Endpoint("b", 1)).complete(question())
+    assert loop.time() == before
+
+
+async def test_who_leaves_in_a_pause_gives_the_slot_back() -> None:
+    endpoint = Endpoint("e", 1)
+    slow = TransientModelError("slow down", kind="http 429", ran=False, retry_after=60.0)
+    provider = Provider([slow, good()])
+    model = Throttled(provider, endpoint)
+    await outcome(model.complete(question()))
+    leaver = asyncio.create_task(model.complete(question()))
+    await asyncio.sleep(5)
+    leaver.cancel()
+    await asyncio.wait([leaver])
+    assert endpoint.free == 1
+    assert len(provider.sent) == 1
+
+
+# journalled
+
+
+class Attempt:
+    """A provider behind `Journalled`, its bill, and what was done in which order."""
+
+    def __init__(
+        self,
+        comes: Doing | Sequence[Completion | BaseException],
+        store: Store,
+        cap: Price | None = None,
+        attempts: Mapping[str, int] | None = None,
+    ) -> None:
+        self.bill = Bill(cap or Price(100, 10_000, 10_000, inf))
+        self.store = store
+        self.provider = Provider(comes)
+        journal = Journal(store, RUN, lambda: 0.0)
+        self.model = Journalled(self.provider, journal, self.bill, attempts)
+        self.worst = call_bound(question(), self.provider)
+
+
+async def test_an_attempt_is_reserved_and_intended_before_and_committed_after(store: Store) -> None:
+    async def does(request: Request) -> Completion:
+        assert attempt.bill.reserved == attempt.worst
+        assert attempt.bill.spent == Price()
+        store.log.append("sent")
+        return good()
+
+    attempt = Attempt(does, store)
+    assert await attempt.model.complete(question()) == good()
+    assert store.log == ["CallIntended", "durable", "sent", "CallFinished", "durable"]
+    [intent] = store.of(CallIntended)
+    assert intent.worst.price() == attempt.worst
+    assert (intent.request, intent.attempt, intent.model) == (question().call, 1, "small")
+    [end] = store.of(CallFinished)
+    assert end.completion() == good()
+    assert end.price.price() == Price(1, 6, 4 * 1 + 2 * 2)
+    assert attempt.bill.spent == end.price.price()
+    assert attempt.bill.reserved == Price()
+
+
+PAID = ModelError("bad body", kind="bad body", usage=(4, 2, 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "price"),
+    [
+        (ModelError("x", kind="http 400", ran=False), "http 400", Price()),
+        (TransientModelError("x", kind="http 429", ran=False), "http 429", Price()),
+        (TransientModelError("x", kind="timeout"), "timeout", None),
+        (ModelError("x", kind="http 500"), "http 500", None),
+        (PAID, "bad body", Price(1, 6, 3 + 1 + 4)),
+        (ModelError("x", kind="bad body", ran=False, usage=(4, 2, 1, 0)), "bad body", Price()),
+        (LengthError("too long"), "length", Price()),
+        (RefusalError("filtered"), "refusal", Price()),
+        (ConfigError("no key"), "refused", Price()),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+async def test_a_failed_attempt_is_settled_at_what_it_cost(
+    store: Store, error: Exception, kind: str, price: Price | None
+) -> None:
+    attempt = Attempt([error], store)
+    assert await outcome(attempt.model.complete(question())) is error
+    [end] = store.of(CallFailed)
+    settled_at = attempt.worst if price is None else price
+    assert end == CallFailed(
+        request=question().call,
+        attempt=1,
+        kind=kind,
+        message=str(error),
+        price=Amounts.of(settled_at),
+    )
+    assert attempt.bill.spent == settled_at
+    assert attempt.bill.reserved == Price()
+    assert store.log == ["CallIntended", "durable", "CallFailed", "durable"]
+    assert store.past().trace.bill == settled_at
+
+
+async def test_a_cancelled_attempt_counts_at_its_worst_case_and_is_unknown(store: Store) -> None:
+    async def does(request: Request) -> Completion:
+        await asyncio.sleep(60)
+        return good()
+
+    attempt = Attempt(does, store)
+    task = asyncio.create_task(attempt.model.complete(question()))
+    await asyncio.sleep(1)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert attempt.bill.spent == attempt.worst
+    assert attempt.bill.reserved == Price()
+    assert [event.type for event in store.written] == ["CallIntended"]
+    trace = store.past().trace
+    assert trace.bill == attempt.worst
+    assert len(trace.calls[question().call].unknown) == 1
+
+
+async def test_a_bug_counts_at_its_worst_case(store: Store) -> None:
+    attempt = Attempt([ZeroDivisionError()], store)
+    assert isinstance(await outcome(attempt.model.complete(question())), ZeroDivisionError)
+    assert attempt.bill.spent == attempt.worst
+    assert attempt.bill.reserved == Price()
+
+
+async def test_nothing_is_sent_that_could_not_be_written_down(store: Store) -> None:
+    attempt = Attempt([good()], store)
+    store.broken = True
+    assert isinstance(await outcome(attempt.model.complete(question())), StoreError)
+    assert attempt.provider.sent == []
+    assert attempt.bill.reserved == Price()
+
+
+async def test_nothing_is_written_or_sent_that_the_bill_cannot_pay(store: Store) -> None:
+    attempt = Attempt([good()], store, Price(1, 5, inf, inf))
+    with pytest.raises(BillExhausted, match="tokens wanted, 5 left"):
+        await attempt.model.complete(question())
+    assert store.log == []
+    assert attempt.provider.sent == []
+
+
+async def test_attempts_are_numbered_on_from_those_on_record(store: Store) -> None:
+    attempt = Attempt([late(), late(), good()], store, attempts={question().call: 2})
+    for _ in range(3):
+        await outcome(attempt.model.complete(question()))
+    assert [intent.attempt for intent in store.of(CallIntended)] == [3, 4, 5]
+    ends = [event for event in store.written if isinstance(event, CallFailed | CallFinished)]
+    assert [end.attempt for end in ends] == [3, 4, 5]
+
+
+async def test_a_reply_dearer_than_its_worst_case_is_kept_and_stops_the_run(store: Store) -> None:
+    dear = good(usage=Usage(5000, 2))
+    attempt = Attempt([dear, good()], store)
+    with pytest.raises(BillExhausted, match="small used more than its worst case: 5002 tokens"):
+        await attempt.model.complete(question())
+    [end] = store.of(CallFinished)
+    assert end.completion() == dear
+    assert attempt.bill.spent == end.price.price() == Price(1, 5002, 5004)
+    assert attempt.bill.overshoot.tokens > 0
+    assert store.log[-1] == "durable"
+    with pytest.raises(BillExhausted):
+        await attempt.model.complete(question("another"))
+
+
+async def test_so_does_a_failure_that_is_dearer(store: Store) -> None:
+    error = TransientModelError("bad body", kind="bad body", usage=(5000, 2, 0, 0))
+    attempt = Attempt([error, good()], store)
+    with pytest.raises(BillExhausted) as caught:
+        await attempt.model.complete(question())
+    assert caught.value.__cause__ is error
+    assert attempt.bill.spent == Price(1, 5002, 5004)
+    assert [event.type for event in store.written] == ["CallIntended", "CallFailed"]
+
+
+async def test_where_nothing_is_capped_a_dear_reply_is_a_reply(store: Store) -> None:
+    attempt = Attempt([good(usage=Usage(5000, 2))], store, Price(inf, inf, inf, inf))
+    assert (await attempt.model.complete(question())).usage.input == 5000
+
+
+async def test_a_model_without_a_price_costs_tokens_only(store: Store) -> None:
+    attempt = Attempt([good()], store)
+    attempt.model.rate = attempt.provider.rate = None
+    await attempt.model.complete(question())
+    assert attempt.bill.spent == Price(1, 6, 0)
+
+
+@relaxed
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from(["good", "late", "wrong", "leaves"])),
+        min_size=1,
+        max_size=12,
+    ),
+    st.integers(14, 200),
+)
+async def test_at_every_send_and_every_end_the_bill_is_within_its_cap(
+    calls: list[tuple[int, str]], tokens: int
+) -> None:
+    def check() -> None:
+        bill = attempt.bill
+        assert bill.cap.covers(bill.spent + bill.reserved)
+
+    async def does(request: Request) -> Completion:
+        check()
+        lasts, fate = request.question.split()[:2]
+        await asyncio.sleep(int(lasts))
+        if fate in ("late", "wrong"):
+            raise late() if fate == "late" else wrong()
+        return good()
+
+    attempt = Attempt(does, Store(), Price(inf, tokens, inf, inf))
+    tasks = []
+    loop = asyncio.get_running_loop()
+    for i, (lasts, fate) in enumerate(calls):
+        request = question(f"{lasts} {fate} {i}")
+        tasks.append(asyncio.create_task(outcome(attempt.model.complete(request))))
+        if fate == "leaves":
+            loop.call_later(1, tasks[-1].cancel)
+    await asyncio.wait(tasks)
+    check()
+    assert attempt.bill.reserved == Price()
+    assert attempt.store.past().trace.bill == attempt.bill.spent
+
+
+def test_the_worst_case_is_all_that_is_sent_and_the_longest_reply() -> None:
+    request, provider = question("Why? " * 10), Provider([])
+    tokens = token_bound("Why? " * 10) + MESSAGE_TOKENS + 10
+    assert call_bound(request, provider) == Price(1, tokens, tokens + 10)
+    schema = Form("Turn", '{"type":"object"}')
+    typed = call_bound(replace(request, form=schema), provider)
+    assert typed.tokens == tokens + token_bound(schema.schema)
+    known = call_bound(replace(request, known=(20, 7)), provider)
+    assert known.tokens == 7 + token_bound("Why? " * 6) + MESSAGE_TOKENS + 10
+
+
+# deadline
+
+
+async def test_an_attempt_ends_by_its_deadline_also_when_bytes_drip() -> None:
+    loop, cancelled = asyncio.get_running_loop(), []
+
+    async def drips(request: Request) -> Completion:
+        try:
+            for _ in range(1000):
+                await asyncio.sleep(0.1)
+            return good()
+        finally:
+            cancelled.append(True)
+
+    start = loop.time()
+    with pytest.raises(TransientModelError, match=r"no whole reply within 2\.5 s") as caught:
+        await Deadline(Provider(drips), 2.5).complete(question())
+    assert (caught.value.kind, caught.value.ran) == ("timeout", True)
+    assert round(loop.time() - start, 3) == 2.5
+    assert cancelled == [True]
+
+
+async def test_in_time_everything_passes_as_it_is() -> None:
+    assert await Deadline(Provider([good()]), 1.0).complete(question()) == good()
+    error = wrong()
+    assert await outcome(Deadline(Provider([error]), 1.0).complete(question())) is error
+
+
+async def test_who_is_cancelled_is_not_late() -> None:
+    async def waits(request: Request) -> Completion:
+        await asyncio.sleep(60)
+        return good()
+
+    task = asyncio.create_task(Deadline(Provider(waits), 120).complete(question()))
+    await asyncio.sleep(1)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+# all of them
+
+
+def chain(provider: Provider, store: Store, bill: Bill, past: Recording | None = None) -> Model:
+    """The wraps in the order in which a run puts them."""
+    endpoint, journal = Endpoint(provider.endpoint, 2), Journal(store, RUN, lambda: 0.0)
+    model: Model = Deadline(provider, 5.0)
+    model = Journalled(model, journal, bill, past.attempts if past else {})
+    model = Throttled(model, endpoint)
+    model = Retrying(model, journal, endpoint, 4, 0.5)
+    return Recorded(model, past.replies if past else {})
+
+
+async def test_a_call_goes_through_all_of_them_and_every_attempt_is_counted(store: Store) -> None:
+    fates = iter(["silence", "busy", "bad body", "good"])
+
+    async def does(request: Request) -> Completion:
+        match next(fates):
+            case "silence":
+                await asyncio.Event().wait()
+            case "busy":
+                raise TransientModelError("busy", kind="http 429", ran=False, retry_after=9.0)
+            case "bad body":
+                raise TransientModelError("bad", kind="bad body", usage=(4, 2, 0, 0))
+        return good()
+
+    bill, provider = Bill(Price(100, 10_000, 10_000, inf)), Provider(does)
+    assert await chain(provider, store, bill).complete(question()) == good()
+    worst = call_bound(question(), provider)
+    assert bill.spent == worst + Price(1, 6, 8) + Price(1, 6, 8)
+    ends = [event for event in store.written if isinstance(event, CallFailed | CallFinished)]
+    assert [(end.attempt, getattr(end, "kind", "good")) for end in ends] == [
+        (1, "timeout"),
+        (2, "http 429"),
+        (3, "bad body"),
+        (4, "good"),
+    ]
+    assert len(store.of(CallIntended)) == 4
+    assert store.of(CallGivenUp) == []
+
+
+async def test_a_resume_sends_nothing_that_has_an_end_on_record(store: Store) -> None:
+    bill = Bill(Price(100, 10_000, 10_000, inf))
+    first = chain(Provider([good("a"), wrong(), late()]), store, bill)
+    came = [await outcome(first.complete(question(name))) for name in "abc"]
+    assert [type(c) for c in came] == [Completion, ModelError, ModelError]
+    past = store.past()
+    assert past.trace.bill == bill.spent
+    provider = Provider([good("again")])
+    second = chain(provider, store, Bill(bill.cap, past.trace.bill), past)
+    again = [await outcome(second.complete(question(name))) for name in "abc"]
+    assert provider.sent == []
+    assert [str(c) for c in again] == [str(c) for c in came]
