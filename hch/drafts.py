@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from hch.budget import Price
-from hch.middleware import call_bound
+from hch.middleware import call_bound, input_bound
 from hch.prompts import Parts, context_parts, exchange_parts, marked, neutral, question_parts
 from hch.protocols import GrantView, Model, Value
 from hch.replies import ReplyProblem, form, stated
@@ -81,9 +81,12 @@ class Drafts:
         self._sent = (_whole(request), tokens)
 
     def _sealed(self, request: Request) -> Request:
-        text, tokens = self._sent
-        known = (len(text), tokens) if text and _whole(request).startswith(text) else (0, 0)
-        return replace(request, call=request.key(self._model.name), known=known)
+        """The request with its key and the bound of its input, less what is known."""
+        text, (begun, tokens) = _whole(request), self._sent
+        known = bool(begun) and text.startswith(begun)
+        rest = input_bound(request, text[len(begun) :] if known else text)
+        bound = tokens + rest if known else rest
+        return replace(request, call=request.key(self._model.name), bound=bound)
 
 
 def shown(grant: GrantView) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 
 from hch.budget import Price
 from hch.errors import HchError, NodeError
 from hch.events import Amounts, CallFailed, CallFinished, CallIntended, Event, NodeClosed, identity
 from hch.protocols import Store
-from hch.types import Completion, Request
+from hch.types import Completion, Request, Sampling
+
+SAMPLED = tuple(field.name for field in fields(Sampling))
 
 
 class Journal:
@@ -61,7 +63,9 @@ def intended(request: Request, key: str, attempt: int, model: str, worst: Price)
             (message.role, tuple((part.origin, part.body) for part in message.parts))
             for message in request.messages
         ),
-        sampling={k: v for k, v in asdict(request.sampling).items() if v is not None},
+        sampling={
+            name: n for name in SAMPLED if (n := getattr(request.sampling, name)) is not None
+        },
         form=(request.form.name, request.form.schema) if request.form else None,
         sample=request.sample,
         seed=request.seed,

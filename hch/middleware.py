@@ -274,10 +274,11 @@ class Deadline(Wrapper):
 
 def call_bound(request: Request, model: Model) -> Price:
     """The worst case of a request: its input bounded by its text, its output by its limit."""
-    characters, known = request.known
-    text = "".join(message.content for message in request.messages)[characters:]
-    schema = request.form.schema if request.form else ""
-    tokens = (
-        known + token_bound(text) + token_bound(schema) + MESSAGE_TOKENS * len(request.messages)
-    )
+    tokens = request.bound or input_bound(request, "".join(m.content for m in request.messages))
     return worst_call(tokens, request.sampling.max_tokens or 0, model.rate)
+
+
+def input_bound(request: Request, text: str) -> int:
+    """The most tokens of a request with this text in its messages, its form and template too."""
+    schema = token_bound(request.form.schema) if request.form else 0
+    return token_bound(text) + schema + MESSAGE_TOKENS * len(request.messages)

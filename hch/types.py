@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import blake2b, sha256
-from json import dumps
+from json import JSONEncoder
 from typing import Any, Literal, TypeAlias
 
 Status: TypeAlias = Literal["answered", "unanswered", "truncated", "failed", "cancelled"]
 Finish: TypeAlias = Literal["stop", "length", "refusal", "content_filter"]
 Path: TypeAlias = tuple[tuple[int, int, int], ...]
 """An absolute sample path: one (asker's level, wrapper index, i) for each `again(i)` or try i."""
+
+
+_ENCODE = JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
 
 
 @lru_cache(maxsize=1024)
@@ -22,7 +25,7 @@ def sha(body: str) -> str:
 
 def digest(*parts: Any) -> str:
     """A 32-digit hash of JSON-like parts; equal parts, and only those, give equal digests."""
-    data = dumps(parts, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    data = _ENCODE(parts)
     return blake2b(data.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
@@ -137,8 +140,7 @@ class Request:
 
     `seed` is derived from the run's seed and the sample path. `question` and `instance` are for
     models that are not chat models. Outside equality ride along: `call`, its `key`; `node`, the
-    key of who thinks; `level`; and `known`, the (characters, tokens) of a beginning of the
-    prompt whose usage is on record.
+    key of who thinks; `level`; and `bound`, the most tokens that its input can be.
     """
 
     messages: tuple[Message, ...]
@@ -151,7 +153,7 @@ class Request:
     call: str = field(default="", compare=False)
     node: str = field(default="", compare=False)
     level: int = field(default=0, compare=False)
-    known: tuple[int, int] = field(default=(0, 0), compare=False)
+    bound: int = field(default=0, compare=False)
 
     def key(self, model: str) -> str:
         """The digest of (model spec, request): what a recording finds it by."""

@@ -300,13 +300,14 @@ def test_nothing_within_the_worst_case_costs_more(
 @relaxed
 @given(ANY, ANY)
 def test_more_text_has_no_fewer_tokens(a: str, b: str) -> None:
-    assert token_bound(a) <= token_bound(a + b) <= token_bound(a) + token_bound(b)
+    assert token_bound(a) <= token_bound(a + b) <= token_bound(a) + token_bound(b) + 1
     assert 0 <= token_bound(a) <= len(a.encode("utf-8", "replace"))
 
 
-def test_a_bound_is_half_a_token_a_letter_and_one_for_any_other_byte() -> None:
+def test_a_bound_is_low_for_words_and_a_token_a_byte_for_anything_odd() -> None:
     assert token_bound("") == 0
-    assert token_bound("abc d") == 3
+    assert token_bound("the rivers of france " * 100) < 2100 * 0.75
+    assert token_bound("JQXZVK" * 100) == 600
     assert token_bound("123.") == 4
     assert token_bound("é") == 2
     assert token_bound("\ud800") == 1

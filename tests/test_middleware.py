@@ -756,8 +756,8 @@ def test_the_worst_case_is_all_that_is_sent_and_the_longest_reply() -> None:
     schema = Form("Turn", '{"type":"object"}')
     typed = call_bound(replace(request, form=schema), provider)
     assert typed.tokens == tokens + token_bound(schema.schema)
-    known = call_bound(replace(request, known=(20, 7)), provider)
-    assert known.tokens == 7 + token_bound("Why? " * 6) + MESSAGE_TOKENS + 10
+    known = call_bound(replace(request, bound=7), provider)
+    assert known.tokens == 7 + 10
 
 
 # deadline

@@ -57,7 +57,7 @@ RIDING_ALONG = st.fixed_dictionaries(
         "call": st.just("c"),
         "node": st.just("n"),
         "level": st.just(3),
-        "known": st.just((5, 6)),
+        "bound": st.just(5),
     },
 )
 
