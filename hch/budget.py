@@ -46,6 +46,9 @@ class Price:
             max(0, self.nodes - other.nodes),
         )
 
+    def __mul__(self, n: int) -> Price:
+        return Price(*(amount * n for amount in self.amounts()))
+
     def covers(self, other: Price) -> bool:
         return (
             self.calls >= other.calls

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
 from pathlib import Path
@@ -66,9 +66,27 @@ class HCH:
         return (await self.begin([question], context=context).finish())[0]
 
     def ask_sync(self, question: str | Question, *, context: Sequence[str | Text] = ()) -> Result:
-        """`ask` for code that awaits nothing; works inside a running loop too, in a thread."""
+        """`ask` for code that awaits nothing; inside a running loop it works in a thread."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self.ask(question, context=context))
+        stop: list[Callable[[], object]] = []
+
+        async def ask() -> Result:
+            task, loop = asyncio.current_task(), asyncio.get_running_loop()
+            assert task is not None
+            stop.append(lambda: loop.call_soon_threadsafe(task.cancel))
+            return await self.ask(question, context=context)
+
         with ThreadPoolExecutor(1) as thread:
-            return thread.submit(lambda: asyncio.run(self.ask(question, context=context))).result()
+            answer = thread.submit(lambda: asyncio.run(ask()))
+            try:
+                return answer.result()
+            except BaseException:
+                for cancel in stop if not answer.done() else ():
+                    cancel()
+                raise
 
     def begin(
         self, questions: Sequence[str | Question], *, context: Sequence[str | Text] = ()
@@ -78,27 +96,33 @@ class HCH:
         roots = [q if isinstance(q, Question) else Question(Text(q), texts) for q in questions]
         if not roots or any(not root.text.body.strip() for root in roots):
             raise UsageError("the question is empty")
-        return Run.new(self._setup(), self.kept_in, roots)
+        cap = self.cap[0]
+        thinks = any(player.model for player in self.players)
+        if cap.nodes < len(roots) or (thinks and cap.calls < len(roots)):
+            raise UsageError(
+                f"the budget is less than a node and a call for each of {len(roots)} questions"
+            )
+        return Run.new(self._setup(self._prompts(), *self.cap), self.kept_in, roots)
 
     def resume(self, run: str, *, budget: str | None = None) -> Run:
         """An unfinished run of this store, to go on as it was set up; `budget` raises its cap.
 
+        A deadline in seconds is not carried over: `budget` may name a new one.
         Raises StoreError for an unknown run, UsageError for a cap that may not be, ConfigError
         where these players are not those that the run was started with.
         """
         trace = Trace(self.kept_in.events(run))
         started = trace.started
-        prompts = PromptSet(started.prompts.__getitem__, self._wanted())
         players = tuple(player.spec for player in self.players)
         if players != started.players:
             raise ConfigError(
                 f"run {run} was started with other players: {_by_level(started.players)}; "
                 f"these are {_by_level(players)}"
             )
-        setup = replace(self._setup(), prompts=prompts, cap=started.cap.price())
-        going = Run(run, setup, self.kept_in, roots_of(started), resumed=True)
-        going.cap = _raised(trace, budget) if budget else trace.cap
-        return going
+        cap, seconds = _raised(trace, budget) if budget else (trace.cap, None)
+        prompts = PromptSet(started.prompts.__getitem__, self._wanted())
+        setup = self._setup(prompts, started.cap.price(), seconds)
+        return Run(run, setup, self.kept_in, roots_of(started), cap=cap, resumed=True)
 
     @classmethod
     def recorded(cls, store: Store, run: str) -> HCH:
@@ -206,7 +230,7 @@ class HCH:
         return model
 
     @cached_property
-    def task_in_play(self) -> Task | None:
+    def task_in_play(self) -> Task:
         """The run's task; the script plays arithmetic where none is named."""
         return cast(Task, registry.build("tasks", Spec.parse(self.task or "arithmetic")))
 
@@ -214,14 +238,16 @@ class HCH:
         layers = [layer for player in self.players for layer in player.layers]
         return {name: more for layer in layers for name, more in layer.prompts.items()}
 
-    def _setup(self) -> Setup:
+    def _prompts(self) -> PromptSet:
         folders = [Path(self.prompts)] if self.prompts else []
         if any(not folder.is_dir() for folder in folders):
             raise UsageError(f"the prompts folder {self.prompts} is no folder")
-        cap, seconds = self.cap
+        return PromptSet(reader([*folders, shipped()]), self._wanted())
+
+    def _setup(self, prompts: PromptSet, cap: Price, seconds: float | None) -> Setup:
         return Setup(
             players=self.players,
-            prompts=PromptSet(reader([*folders, shipped()]), self._wanted()),
+            prompts=prompts,
             recipe=self._recipe(),
             limits=Limits(self.fanout, self.answer_tokens),
             seed=self.seed,
@@ -230,7 +256,18 @@ class HCH:
             cap=cap,
             deadline=seconds,
             calling=Calling(self.concurrency, self.attempts, self.timeout, self.pause),
+            running=self._running,
         )
+
+    @cached_property
+    def _running(self) -> set[str]:
+        return set()
+
+    def _resolved(self, player: str) -> str:
+        """A player's spec with no alias left in it."""
+        spec = PlayerSpec.parse(self.config.player(player))
+        strategies = "/".join(map(str, spec.strategies))
+        return f"{strategies}@{self.config.model(spec.model)}" if spec.model else strategies
 
     def _recipe(self) -> dict[str, Any]:
         """What `recorded` builds this again from; aliases and defaults are resolved."""
@@ -245,7 +282,7 @@ class HCH:
             "strategy": "/".join(map(str, self._own_strategies))
             if "strategy" not in objects
             else None,
-            "at": {levels: self.config.player(spec) for levels, spec in self.at.items()},
+            "at": {levels: self._resolved(spec) for levels, spec in self.at.items()},
             "task": self.task,
             "manual": self.manual,
             "seed": self.seed,
@@ -259,15 +296,24 @@ def _by_level(players: Sequence[str]) -> str:
     return ", ".join(f"{level}={player}" for level, player in enumerate(players))
 
 
-def _raised(trace: Trace, budget: str) -> Price:
-    """A resumed run's new cap: in the currencies of the old, not below what is gone already."""
-    cap, _ = parse_budget(budget)
+def _raised(trace: Trace, budget: str) -> tuple[Price, float | None]:
+    """A resumed run's new cap, in the currencies of the old and not below what is gone already."""
+    cap, seconds = parse_budget(budget)
+    if cap == UNLIMITED and seconds is not None:
+        return trace.cap, seconds
     for name in CURRENCIES:
         old, new, gone = (getattr(price, name) for price in (trace.cap, cap, trace.bill))
         if (old == inf) != (new == inf):
-            raise UsageError(f"the run's cap is in other currencies: {name} was {old}, not {new}")
+            raise UsageError(
+                f"the run's cap is in other currencies: of {name} it was {_amount(old)}, "
+                f"not {_amount(new)}"
+            )
         if new < gone:
             raise UsageError(
                 f"{gone} {name} are spent or unknown already: the new cap must not be below"
             )
-    return cap
+    return cap, seconds
+
+
+def _amount(n: float) -> str:
+    return "without a cap" if n == inf else str(n)

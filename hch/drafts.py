@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from hch.budget import Price
+from hch.budget import Price, token_bound
 from hch.middleware import call_bound, input_bound
 from hch.prompts import Parts, context_parts, exchange_parts, marked, neutral, question_parts
 from hch.protocols import GrantView, Model, Value
@@ -27,7 +27,7 @@ class Drafts:
         self._question = question
         self._node, self._level, self._sample = place
         self._model = model
-        self._sent = ("", 0)
+        self._sent: tuple[list[Part], int] = ([], 0)
 
     def draft(
         self, prompt: str, returns: Any, grant: GrantView, values: Mapping[str, Value]
@@ -78,14 +78,24 @@ class Drafts:
 
     def sent(self, request: Request, tokens: int) -> None:
         """Remember what a prompt truly took, for the next one that begins with it."""
-        self._sent = (_whole(request), tokens)
+        self._sent = (_parts(request), tokens)
 
     def _sealed(self, request: Request) -> Request:
-        """The request with its key and the bound of its input, less what is known."""
-        text, (begun, tokens) = _whole(request), self._sent
-        known = bool(begun) and text.startswith(begun)
-        rest = input_bound(request, text[len(begun) :] if known else text)
-        bound = tokens + rest if known else rest
+        """The request with its key, and with the most tokens that its input can be.
+
+        A beginning that was sent before is as long as it was told to be, and an answer that came
+        as one reply is no longer than a reply may be.
+        """
+        parts, (begun, tokens) = _parts(request), self._sent
+        if begun and parts[: len(begun)] == begun:
+            parts = parts[len(begun) :]
+        else:
+            tokens = 0
+        answers = [part.body for part in parts if part.origin.startswith("answer ")]
+        rest = "".join(part.body for part in parts if not part.origin.startswith("answer "))
+        most = self._rules.limits.answer_tokens
+        bound = tokens + input_bound(request, rest)
+        bound += sum(min(token_bound(answer), most) for answer in answers)
         return replace(request, call=request.key(self._model.name), bound=bound)
 
 
@@ -104,5 +114,5 @@ def shown(grant: GrantView) -> str:
     return "about " + ", ".join(amounts) if amounts else "no limit"
 
 
-def _whole(request: Request) -> str:
-    return "".join(message.content for message in request.messages)
+def _parts(request: Request) -> list[Part]:
+    return [part for message in request.messages for part in message.parts]

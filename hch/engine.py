@@ -102,8 +102,11 @@ class Engine:
             async with asyncio.TaskGroup() as self._group:
                 for index, question in enumerate(roots):
                     await room.acquire()
-                    root = Copy(self, question, (), top, grant)
-                    source = digest(question.text.body, [t.body for t in question.context])
+                    sample = tuple((top[0] + 1, 0, i) for i in question.sample)
+                    root = Copy(self, replace(question, sample=()), sample, top, grant)
+                    source = digest(
+                        question.text.body, [t.body for t in question.context], question.sample
+                    )
                     self.rules.journal.write(RootOpened(index=index, key=root.key, question=source))
                     self._group.create_task(grow(index, root))
         except BaseExceptionGroup as group:
@@ -111,12 +114,26 @@ class Engine:
 
 
 def ended(result: Answer | Text | str) -> Answer:
-    """What a strategy returned, as an answer; a finishing text may say that it cannot."""
+    """What a strategy returned, as an answer of its own node.
+
+    A finishing text may say that it cannot. An answer without text is a failure, and so is what
+    no node may end as.
+    """
     if isinstance(result, Answer):
-        return result
+        return _own(result)
     text = Text(result, "model") if isinstance(result, str) else result
     reason = cannot(text.body)
-    return Answer("answered", text) if reason is None else Answer("unanswered", None, reason)
+    return _own(Answer("answered", text)) if reason is None else Answer("unanswered", None, reason)
+
+
+def _own(answer: Answer) -> Answer:
+    if answer.status == "refused":
+        return replace(answer, status="unanswered", reason=f"refused: {answer.reason}")
+    if answer.status == "cancelled":
+        return replace(answer, status="failed")
+    if answer.answered and (answer.text is None or not answer.text.body.strip()):
+        return replace(answer, status="failed", text=None, reason="the reply was empty")
+    return answer if answer.answered else replace(answer, text=None)
 
 
 def closed(copy: Copy, outcome: Outcome) -> NodeClosed:

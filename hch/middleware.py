@@ -265,9 +265,11 @@ class Deadline(Wrapper):
 
     async def complete(self, request: Request) -> Completion:
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._seconds) as scope:
                 return await self.inner.complete(request)
         except TimeoutError as error:
+            if not scope.expired():
+                raise
             message = f"no whole reply within {self._seconds:g} s"
             raise TransientModelError(message, kind="timeout") from error
 

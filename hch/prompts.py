@@ -35,7 +35,14 @@ _ROLES = re.compile(
     r"|^(?=(?:#+ *)?(?:Human|Assistant|System|User|Instruction|Response):)",
     re.MULTILINE | re.IGNORECASE,
 )
-_SHOWN_REFUSALS = 8
+SHOWN_IN_VAIN = 8
+"""How many refusals, and how many repeats, a prompt shows one by one."""
+
+HEAD = 200
+"""How many characters of a refused question, or of a reason, a prompt shows."""
+
+FRAME = 96
+"""The most tokens of the words and marks round one question and its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,26 +145,40 @@ def context_parts(question: Question) -> Parts:
 
 
 def exchange_parts(exchanges: Sequence[Exchange]) -> Parts:
-    """What was asked and what came back; of many refusals a few are shown and the rest counted."""
+    """What was asked and what came back, an answer once; of many refusals and repeats a few.
+
+    However many questions were asked in vain, the rest is only counted.
+    """
     parts: list[Part] = []
+    first: dict[Question, int] = {}
     more: Counter[str] = Counter()
-    refused = 0
+    repeats = refusals = 0
     for i, exchange in enumerate(exchanges, 1):
-        refused += exchange.answer.status == "refused"
-        if exchange.answer.status == "refused" and refused > _SHOWN_REFUSALS:
-            more[exchange.answer.reason[:2000]] += 1
+        if exchange.answer.status == "refused":
+            refusals += 1
+            if refusals > SHOWN_IN_VAIN:
+                more[f"were refused: {_told(exchange.answer.reason)}"] += 1
+                continue
+        elif exchange.question in first:
+            repeats += 1
+            if repeats > SHOWN_IN_VAIN:
+                more["repeated an earlier one"] += 1
+            else:
+                earlier = first[exchange.question]
+                parts.append(Part(f"\n\nSub-question {i} was the same as sub-question {earlier}."))
+            continue
         else:
-            parts += _exchange(i, exchange)
-    for reason, n in more.most_common(_SHOWN_REFUSALS):
-        parts += (Part(f"\n\n{n} more questions were refused: "), Part(_told(reason), "refusals"))
-        del more[reason]
-    if more:
-        parts.append(Part(f"\n\n{more.total()} more were refused for other reasons"))
+            first[exchange.question] = i
+        parts += _exchange(i, exchange)
+    for what, n in more.most_common(SHOWN_IN_VAIN):
+        parts.append(Part(f"\n\n{n} more questions {what}", "refusals"))
     return tuple(parts)
 
 
 def _exchange(i: int, exchange: Exchange) -> Iterable[Part]:
-    answer, asked = exchange.answer, " ".join(neutral(exchange.question.text.body[:2000]).split())
+    answer = exchange.answer
+    shown = HEAD if answer.status == "refused" else None
+    asked = " ".join(neutral(exchange.question.text.body[:shown]).split())
     yield Part(f"{chr(10) * 2 * (i > 1)}Sub-question {i}: ")
     yield Part(asked, f"sub-question {i}")
     if answer.text is not None and answer.answered:
@@ -169,7 +190,7 @@ def _exchange(i: int, exchange: Exchange) -> Iterable[Part]:
 
 
 def _told(reason: str) -> str:
-    return " ".join(neutral(reason[:2000]).split())
+    return " ".join(neutral(reason[:HEAD]).split())
 
 
 def _filled(pieces: Sequence[Piece], values: Mapping[str, Parts]) -> Iterable[Part]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Literal
 
 from hch.budget import Price, share
 from hch.events import Asked, Words
+from hch.prompts import HEAD, SHOWN_IN_VAIN
 from hch.rules import Limits
 from hch.types import Question
 
@@ -63,6 +65,13 @@ class Round:
                 self.refusals[question] = why
         return list(fresh)
 
+    def in_vain(self, fresh: Sequence[Question]) -> list[str]:
+        """What a prompt may show of the questions that get no copy of their own."""
+        wanted = set(fresh)
+        vain = (heading(question) for question in self.questions if question not in wanted)
+        repeats = max(0, len(self.questions) - len(self.refusals) - len(fresh))
+        return [*islice(vain, SHOWN_IN_VAIN), *[""] * min(repeats, SHOWN_IN_VAIN)]
+
     def grant(
         self,
         fresh: Sequence[Question],
@@ -77,8 +86,8 @@ class Round:
         """
         for m in range(len(fresh), 0, -1):
             amount = share(*spare(fresh[:m]), m, last=last)
-            copies = [child(question, amount) for question in fresh[:m]]
-            if all(copy.is_viable() for copy in copies):
+            copies = list(takewhile(_viable, (child(q, amount) for q in fresh[:m])))
+            if len(copies) == m:
                 self.copies = dict(zip(fresh, copies, strict=False))
                 break
         self.refusals |= dict.fromkeys(fresh[len(self.copies) :], TOO_LITTLE)
@@ -115,6 +124,15 @@ class Round:
         if question in self.refusals:
             text = replace(text, body=text.body[:_SHOWN_OF_A_REFUSED_QUESTION])
         return Words.of(text)
+
+
+def heading(question: Question) -> str:
+    """As much text as a prompt may show of a refused question, with the reason."""
+    return question.text.body[:HEAD] + "x" * HEAD
+
+
+def _viable(copy: Copy) -> bool:
+    return copy.is_viable()
 
 
 def _folded(text: str) -> str:

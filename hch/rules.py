@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from hch.budget import Price
 from hch.journal import Journal
 from hch.prompts import PromptSet
-from hch.protocols import Instance, Model, Strategy, Task
+from hch.protocols import Model, Strategy, Task
 from hch.types import Answer, Completion, Request, Text
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Player:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds for a whole run; `players` are by level, `instances` by their digest."""
+    """What holds for a whole run; `players` are by level."""
 
     players: tuple[Player, ...]
     prompts: PromptSet
@@ -45,15 +45,15 @@ class Rules:
     seed: int = 0
     manual: Text | None = None
     task: Task | None = None
-    instances: Mapping[str, Instance] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a node ended, and what it and its children were charged."""
+    """How a node ended, what it and its children were charged, and if all it saw is trusted."""
 
     answer: Answer
     spent: Price
+    trusted: bool = True
 
 
 class Tree(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from secrets import token_hex
@@ -39,7 +40,10 @@ class Calling:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A run's parts, put together. `recipe` is what to build them from again."""
+    """A run's parts, put together; `recipe` is what to build them from again.
+
+    `running` holds the ids of the runs that use these models now.
+    """
 
     players: tuple[Player, ...]
     prompts: PromptSet
@@ -51,6 +55,7 @@ class Setup:
     cap: Price = Price()
     deadline: float | None = None
     calling: Calling = field(default_factory=Calling)
+    running: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -98,13 +103,14 @@ class Run:
         store: Store,
         roots: Sequence[Question],
         *,
+        cap: Price | None = None,
         resumed: bool = False,
     ) -> None:
         self.id = id
         self.setup = setup
         self.store = store
         self.roots = roots
-        self.cap = setup.cap
+        self.cap = setup.cap if cap is None else cap
         self.watch: Watch | None = None
         self.resumed = resumed
 
@@ -153,14 +159,23 @@ class Run:
             players, setup.prompts, journal, setup.limits, setup.seed, setup.manual, setup.task
         )
         try:
-            async with asyncio.timeout(setup.deadline):
-                await Engine(rules).run(self.roots, self.grant, answers.__setitem__)
+            async with AsyncExitStack() as stack:
+                for model in models.values():
+                    stack.push_async_callback(self._close, model)
+                setup.running.add(self.id)
+                async with asyncio.timeout(setup.deadline) as scope:
+                    await Engine(rules).run(self.roots, self.grant, answers.__setitem__)
         except TimeoutError:
+            if not scope.expired():
+                raise
             raise BillExhausted(f"the run's {setup.deadline:g} s are over") from None
-        finally:
-            for model in models.values():
-                await model.close()
         return [answers[i] for i in range(len(self.roots))]
+
+    async def _close(self, model: Model) -> None:
+        """Let go of a model, unless another run of the same parts is using it."""
+        self.setup.running.discard(self.id)
+        if not self.setup.running:
+            await model.close()
 
     def _wrapped(self, journal: Journal, bill: Bill, past: Recording | None) -> dict[str, Model]:
         """Every model of the run in its wraps, by name; those of one endpoint share its limits."""

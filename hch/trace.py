@@ -128,7 +128,10 @@ class Node:
 
 
 class Trace:
-    """A run's tree: `roots`, every node by `nodes()`, every call in `calls`."""
+    """A run's tree: `roots`, every node by `nodes()`, every call in `calls`.
+
+    `orphans` are the keys of nodes that hang on no root; there should be none.
+    """
 
     def __init__(self, records: Iterable[Record]) -> None:
         fold = _Fold()
@@ -140,9 +143,9 @@ class Trace:
         self.stopped = fold.stopped
         self.cap = fold.cap
         self.calls = fold.calls
-        self.opened_keys = fold.opened_keys
         self.times = (fold.first, fold.last)
         self.roots = fold.tree()
+        self.orphans = fold.orphans
 
     def nodes(self) -> Iterator[Node]:
         """Every node once, in id order."""
@@ -190,7 +193,7 @@ class Trace:
     def canonical(self) -> bytes:
         """The tree as JSON lines in id order: two runs are the same when these bytes are equal.
 
-        Without times, run ids, attempts and cached-token counts.
+        Without times, run ids, attempts, cached-token counts, and who a text came from first.
         """
         head = {
             "players": self.started.players,
@@ -216,6 +219,7 @@ class _Fold:
         self.calls: dict[str, Call] = {}
         self._roots: dict[int, str] = {}
         self._opened: dict[str, tuple[NodeOpened, float]] = {}
+        self._superseded: set[str] = set()
         self._closed: dict[str, tuple[NodeClosed, float]] = {}
         self._thoughts: dict[str, dict[int, Thought]] = {}
         self._asked: dict[str, dict[int, Asked]] = {}
@@ -227,17 +231,13 @@ class _Fold:
             raise ValueError("these events have no RunStarted")
         return self._started
 
-    @property
-    def opened_keys(self) -> set[str]:
-        return set(self._opened)
-
     def take(self, record: Record) -> None:
         self.run, self.last = record.run, record.at
         self.first = self.first or record.at
         event, at = record.event, record.at
         match event:
             case NodeOpened():
-                self._opened.setdefault(event.key, (event, at))
+                self._open(event, at)
             case NodeClosed():
                 self._closed[event.key] = (event, at)
             case Thought():
@@ -250,6 +250,15 @@ class _Fold:
                 self._take_call(event, at)
             case _:
                 self._take_run(event)
+
+    def _open(self, event: NodeOpened, at: float) -> None:
+        """A node that is opened again begins again: what it did before is superseded."""
+        if event.key in self._opened:
+            asked = self._asked.pop(event.key, {}).values()
+            self._superseded |= {ask.child for ask in asked if ask.child}
+            self._thoughts.pop(event.key, None)
+            self._primitives.pop(event.key, None)
+        self._opened[event.key] = event, at
 
     def _take_call(
         self, event: CallIntended | CallFinished | CallFailed | CallGivenUp, at: float
@@ -284,6 +293,10 @@ class _Fold:
             for index, key in sorted(self._roots.items())
             if key in self._opened
         )
+        dropped = dict(made)
+        for key in self._superseded:
+            self._grow(key, "", dropped)
+        self.orphans = set(self._opened) - set(dropped)
         for node in sorted(made.values(), key=lambda n: (n.level, -n.opened.wrapper)):
             node.clean = _is_clean(node)
         return roots
@@ -337,8 +350,13 @@ def _is_clean(node: Node) -> bool:
 
 
 def _plain(node: Node) -> dict[str, Any]:
-    opened = node.opened.model_dump(exclude={"type", "key"})
-    closed = node.closed.model_dump(exclude={"type", "key"}) if node.closed else None
+    source = {"source"}
+    opened = node.opened.model_dump(
+        exclude={"type": True, "key": True, "question": source, "context": {"__all__": source}}
+    )
+    closed = node.closed and node.closed.model_dump(
+        exclude={"type": True, "key": True, "answer": source}
+    )
     thoughts = []
     for thought, call in node.thoughts:
         done = call.finished if call else None

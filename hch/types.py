@@ -33,11 +33,12 @@ def digest(*parts: Any) -> str:
 class Text:
     """Characters, who they come from, and whether no untrusted text had a part in them.
 
-    `source` is `user`, `document:NAME`, `model`, `script`, `task`, `oracle` or `person`.
+    `source` is `user`, `document:NAME`, `model`, `script`, `task`, `oracle` or `person`; texts are
+    equal whatever it is.
     """
 
     body: str
-    source: str = "user"
+    source: str = field(default="user", compare=False)
     trusted: bool = True
 
     @property

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from math import inf
 from random import Random
 from typing import Any
 
 from hch.budget import (
-    MESSAGE_TOKENS,
     UNLIMITED,
     Price,
     Purse,
@@ -24,13 +24,16 @@ from hch.budget import (
     worst_call,
 )
 from hch.drafts import Drafts
-from hch.errors import GrantExhausted, LengthError, NodeError, RefusalError, ReplyError
+from hch.errors import ConfigError, GrantExhausted, LengthError, NodeError, RefusalError, ReplyError
 from hch.events import Amounts, NodeOpened, PrimitiveAnswered, Thought, Words
+from hch.prompts import FRAME, SHOWN_IN_VAIN
 from hch.protocols import GrantView, Model, Value
 from hch.replies import ReplyProblem, parse, without_reasoning
-from hch.rounds import TOO_LITTLE, Guard, Round
+from hch.rounds import TOO_LITTLE, Guard, Round, heading
 from hch.rules import Outcome, Tree
 from hch.types import Answer, Completion, Exchange, Path, Question, Request, Text, digest
+
+_REASON = 2000
 
 
 class Copy:
@@ -51,7 +54,7 @@ class Copy:
         self._known: dict[Question, Outcome] = {}
         self._keys: dict[Question, str] = {}
         self._asked: list[Exchange] = []
-        self._coming: Sequence[Question] = ()
+        self._coming: Sequence[str] = ()
         self._notes: list[str] = []
         self._trusted = all(text.trusted for text in (question.text, *question.context))
         self._drafts: Drafts | None = None
@@ -103,7 +106,8 @@ class Copy:
             body = self._cut(text.body, "the answer")
             text = Text(body, text.source, text.trusted and self._trusted)
         notes = tuple(dict.fromkeys((*self._notes, *answer.notes)))
-        return Outcome(Answer(answer.status, text, answer.reason, notes), self._purse.spent)
+        ended = Answer(answer.status, text, answer.reason[:_REASON], notes)
+        return Outcome(ended, self._purse.spent, self._trusted)
 
     # thinking
 
@@ -112,6 +116,8 @@ class Copy:
     ) -> Any:
         with self._alone():
             keep = Price() if last else self.strategy.finish(self, 0)
+            texts = (value for value in values.values() if isinstance(value, Text))
+            self._trusted &= all(text.trusted for text in texts)
             request = self._drafting.draft(prompt, returns, self.grant, values)
             completion = await self._call(prompt, request, keep)
             if returns is str:
@@ -136,8 +142,8 @@ class Copy:
         if left.tokens == inf and left.microusd == inf:
             return Price(calls=1)
         worst = self._drafting.worst(self._drafting.draft(prompt, returns, self.grant, values))
-        more = sum(token_bound(question.text.body) for question in self._coming)
-        more += coming * (self._rules.limits.answer_tokens + MESSAGE_TOKENS)
+        more = sum(token_bound(text) + FRAME for text in self._coming)
+        more += coming * (self._rules.limits.answer_tokens + FRAME)
         return worst + worst_call(more, 0, self._model.rate) - Price(calls=1)
 
     def affords(self, *prices: Price) -> bool:
@@ -212,8 +218,9 @@ class Copy:
             own = self.question.text.body if self.strategy.refuses_repeats else None
             round_ = Round(questions)
             fresh = round_.sift(Guard(self._rules.limits, self.level, own), self._known)
-            round_.grant(fresh, self._spare, self._child, last=last)
-            return await self._open(round_, "ask")
+            spare = partial(self._spare, fresh, round_.in_vain(fresh))
+            round_.grant(fresh, spare, self._child, last=last)
+            return await self._open(round_, "ask", self._known, self._keys)
 
     async def tries(self, n: int, *context: Text, of: int | None = None) -> list[Answer]:
         with self._alone():
@@ -221,17 +228,20 @@ class Copy:
                 keep = self.strategy.finish(self, of or n)
                 self._tries = of or n, share(self._purse.left, keep, of or n, last=True)
             total, grant = self._tries
+            if of is not None and of != total:
+                raise ValueError(f"of={of}: the first tries were declared as {total} in all")
             again = replace(self.question, context=(*self.question.context, *context))
             questions = [again.again(self._tried + i) for i in range(n)]
             round_ = Round(questions)
             for i, question in enumerate(questions, self._tried):
                 copy = self._try(question, grant)
-                if i < total and copy.is_viable():
+                paid = self.affords(grant * (len(round_.copies) + 1), self.strategy.finish(self, 0))
+                if i < total and paid and copy.is_viable():
                     round_.copies[question] = copy
                 else:
                     round_.refusals[question] = TOO_LITTLE
             self._tried += n
-            return await self._open(round_, "try")
+            return await self._open(round_, "try", {}, {})
 
     async def primitive(self, question: Question) -> Answer | None:
         with self._alone():
@@ -239,12 +249,11 @@ class Copy:
             if task is None:
                 return None
             seed = digest(self._rules.seed, self.level, self._sample, body, question.instance)
-            facts = self._rules.instances.get(question.instance or "")
             try:
                 term = task.parse(body)
             except ValueError:
                 return None
-            answer = task.primitive(facts, term, Random(int(seed, 16)))
+            answer = task.primitive(None, term, Random(int(seed, 16)))
             self._rules.journal.write(
                 PrimitiveAnswered(
                     parent=self.key,
@@ -267,12 +276,17 @@ class Copy:
 
     def below(self) -> Price:
         """The least that a sub-question as long as the own one can cost."""
+        if self.level == 0:
+            return UNLIMITED
         child = self._child(self.question, self._purse.grant)
         return child.strategy.least(child) + Price(nodes=1)
 
-    def _spare(self, coming: Sequence[Question]) -> tuple[Price, Price]:
-        """What is left, and what must be kept to finish after these questions."""
-        self._coming = coming
+    def _spare(
+        self, fresh: Sequence[Question], in_vain: Sequence[str], coming: Sequence[Question]
+    ) -> tuple[Price, Price]:
+        """What is left, and what must be kept to finish after these questions and the rest."""
+        refused = [heading(question) for question in fresh[len(coming) :][:SHOWN_IN_VAIN]]
+        self._coming = [*(question.text.body for question in coming), *refused, *in_vain]
         try:
             return self._purse.left, self.strategy.finish(self, len(coming))
         finally:
@@ -285,29 +299,34 @@ class Copy:
         return Copy(self._tree, plain, (*self._sample, *steps), (self.level - 1, 0), grant)
 
     def _try(self, question: Question, grant: Price) -> Copy:
-        sample = (*self._sample, (self.level, self.wrapper, question.sample[-1]))
+        if self.wrapper + 1 == len(self._rules.players[self.level].layers):
+            what = self._rules.players[self.level].spec
+            raise ConfigError(f"{what!r} tries another strategy again: write it as {what}/factored")
+        sample = (*self._sample, (self.level, self.wrapper + 1, question.sample[-1]))
         plain = replace(question, sample=())
         return Copy(self._tree, plain, sample, (self.level, self.wrapper + 1), grant)
 
-    async def _open(self, round_: Round, how: Any) -> list[Answer]:
+    async def _open(
+        self, round_: Round, how: Any, known: dict[Question, Outcome], keys: dict[Question, str]
+    ) -> list[Answer]:
         """Write the round, wait for its copies, pay for each distinct one, and be tainted by it."""
-        for event in round_.events(self.key, (self._slots, self._rounds), self._keys, how):
+        for event in round_.events(self.key, (self._slots, self._rounds), keys, how):
             self._rules.journal.write(event)
         self._slots += len(round_.questions)
         self._rounds += 1
         copies = list(round_.copies.values())
         outcomes = await self._tree.open(copies)
         for copy, question, outcome in zip(copies, round_.copies, outcomes, strict=True):
-            self._known[question] = outcome
-            if copy.key not in self._keys.values():
+            known[question] = outcome
+            if copy.key not in keys.values():
                 self._purse.pay(outcome.spent)
-            self._keys[question] = copy.key
-            self._trusted &= outcome.answer.text is None or outcome.answer.text.trusted
+            keys[question] = copy.key
+            self._trusted &= outcome.trusted
         answers = [
-            Answer("refused", None, round_.refusals[q])
-            if q in round_.refusals
-            else self._known[q].answer
-            for q in round_.questions
+            Answer("refused", None, round_.refusals[question])
+            if question in round_.refusals
+            else known[question].answer
+            for question in round_.questions
         ]
         self._asked += map(Exchange, round_.questions, answers)
         return answers

@@ -125,7 +125,7 @@ def retried(say: Any, wrapper: Again, **options: Any) -> Trace:
 def test_tries_are_numbered_through_the_workspace_and_have_paths_of_their_own():
     trace = retried(lambda request: str(request.sample), Again((2, 1), of=3))
     [root] = trace.roots
-    assert root.answer.text.body == "((0, 0, 0),) ((0, 0, 1),) ((0, 0, 2),)"
+    assert root.answer.text.body == "((0, 1, 0),) ((0, 1, 1),) ((0, 1, 2),)"
     assert [(a.slot, a.round, a.how, a.node.id) for a in root.asks] == [
         (1, 1, "try", "0.1"),
         (2, 1, "try", "0.2"),

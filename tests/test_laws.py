@@ -208,6 +208,9 @@ def test_what_is_no_answer_comes_to_the_asker_as_such(seed, shape):
                 line = f"Sub-question {i}: {' '.join(neutral(asked.question).split())}\n"
                 after = text.partition(line)[2]
                 expected = "Answer:\n<<text" if status == "answered" else f"No answer ({status}): "
+                if f"Sub-question {i} was the same as" in text:
+                    assert asked.shared
+                    continue
                 assert after.startswith(expected)
 
 

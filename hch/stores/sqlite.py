@@ -1,7 +1,9 @@
 """One SQLite file that holds any number of runs: `sqlite:PATH`.
 
-Events are committed in groups with `synchronous=FULL`, long texts are kept once by their hash,
-and reply bytes as they came. Others may read while a run is written. Reading makes no file.
+Events are committed in groups with `synchronous=FULL`. A text of 1,000 characters or more is kept
+once, by its hash, for all runs; one of 200 or more once in a run, as far as the writer remembers
+it. Reply bytes are kept as they came. Others may read while a run is written. Reading leaves no
+file behind.
 
 For reading with SQL there are four views. Whether a run is alive only its lock tells, so `runs`
 calls a live one `unfinished`; amounts are NULL where they are infinite.
