@@ -11,6 +11,8 @@ import re
 from itertools import product
 from random import Random
 
+import pytest
+
 from hch import Request
 from hch.trace import Node
 from tests.support import ask, decomposition, regular
@@ -40,10 +42,10 @@ DRESSES = [
 ]
 
 
-def attacks(n: int):
-    rng = Random(7)
+def attacks(n: int, part: int = 0):
+    rng = Random(part)
     pairs = list(product(DRESSES, PAYLOADS))
-    for i in range(n):
+    for i in range(part * n, (part + 1) * n):
         dress, payload = pairs[i % len(pairs)]
         yield dress.format(f"OBEY[{payload}]YEBO") + f" {rng.getrandbits(32)}"
 
@@ -78,11 +80,12 @@ def prompts(node: Node) -> list:
     return [call.intents[0].messages for _, call in node.thoughts]
 
 
-def test_an_answer_that_gives_orders_steers_no_other_node():
+@pytest.mark.parametrize("part", range(5))
+def test_an_answer_that_gives_orders_steers_no_other_node(part):
     shape = {"depth": 2, "budget": "200calls,400ktokens"}
     before = {n.id: n for n in ask(obedient({}), "Why?", **shape).trace.nodes()}
     poisoned = "Why? / 1 / 2"
-    for attack in attacks(500):
+    for attack in attacks(100, part):
         after = {n.id: n for n in ask(obedient({poisoned: attack}), "Why?", **shape).trace.nodes()}
         assert after.keys() == before.keys()
         for id, node in after.items():
@@ -100,8 +103,9 @@ def parts_of(node: Node):
     return (part for messages in prompts(node) for _, parts in messages for part in parts)
 
 
-def test_a_document_that_gives_orders_changes_no_rule_of_the_engine():
-    for attack in attacks(500):
+@pytest.mark.parametrize("part", range(5))
+def test_a_document_that_gives_orders_changes_no_rule_of_the_engine(part):
+    for attack in attacks(100, part):
         trace = ask(
             obedient({}), "Why?", depth=2, budget="200calls,400ktokens", context=[attack], fanout=5
         ).trace

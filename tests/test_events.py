@@ -284,7 +284,8 @@ def test_what_came_back_can_be_read_back(
 @given(CHARS, st.sampled_from(["user", "document:x"]), st.booleans())
 def test_words_are_a_text(body: str, source: str, trusted: bool) -> None:
     text = Text(body, source, trusted)
-    assert Words.of(text).text() == text
+    back = Words.of(text).text()
+    assert (back.body, back.source, back.trusted) == (body, source, trusted)
 
 
 def test_a_call_given_up_ends_its_thinker_as_the_call_did() -> None:

@@ -133,7 +133,7 @@ def test_equal_nodes_and_equal_requests_are_done_once(seed, shape):
 
 MANUAL = "Be kind."
 ORIGINS = re.compile(
-    r"prompt|mark|question|manual|level|grant|form|problem|reply"
+    r"prompt|mark|question|manual|level|grant|form|problem|reply|refusals"
     r"|(context|sub-question|status|answer|reason) \d+"
 )
 
@@ -169,6 +169,9 @@ def check_prompt(node: Node, name: str, intent: CallIntended, started: RunStarte
         assert ORIGINS.fullmatch(part.origin), part.origin
         if part.origin in allowed:
             assert part.body in allowed[part.origin], (part.origin, part.body)
+        if part.origin == "refusals":
+            reasons = [asked.refusal for asked in node.asks if asked.refusal]
+            assert any(part.body.endswith(reason) for reason in [*reasons, "an earlier one"])
     origins = {part.origin for part in parts}
     if name == "direct":
         assert not origins & {"level", "grant", "form"}
