@@ -139,19 +139,23 @@ def _up(microusd: float) -> int:
     return ceil(round(microusd, 6))
 
 
+_ORDINARY = 10_000
+"""Tokens of a prompt that no provider charges a higher tier for."""
+
+
 def price_of(provider: str, model: str | None) -> Rate | None:
-    """A model's price by the package `genai-prices`; None where it knows none."""
+    """A model's price for ordinary prompts by `genai-prices`; None where it has none."""
     from genai_prices import Usage as Counted
     from genai_prices import calc_price
 
     def dollars(**tokens: int) -> float:
-        counted = Counted(**tokens)
-        return float(calc_price(counted, model_ref=model or "", provider_id=provider).total_price)
+        price = calc_price(Counted(**tokens), model_ref=model or "", provider_id=provider)
+        return float(price.total_price) * 1_000_000 / _ORDINARY
 
     try:
-        fresh = dollars(input_tokens=1_000_000)
-        cached = dollars(input_tokens=1_000_000, cache_read_tokens=1_000_000)
-        return Rate(fresh, dollars(output_tokens=1_000_000), cached)
+        fresh = dollars(input_tokens=_ORDINARY)
+        cached = dollars(input_tokens=_ORDINARY, cache_read_tokens=_ORDINARY)
+        return Rate(fresh, dollars(output_tokens=_ORDINARY), cached)
     except LookupError:
         return None
 
@@ -211,6 +215,8 @@ def parse_budget(text: str) -> tuple[Price, float | None]:
                 "200ktokens, 100nodes or 10min, joined by commas"
             )
         name, unit = _UNITS[match[3].lower()]
+        if match[2] and name in ("microusd", "seconds"):
+            raise UsageError(f"budget {item.strip()!r}: write it without {match[2]!r}")
         amount = Decimal(match[1]) * _PREFIXES[match[2].lower()] * unit
         if name in amounts:
             raise UsageError(f"budget {text!r} names {name} twice")

@@ -126,4 +126,5 @@ def _checked(data: dict[str, Any], path: Path) -> None:
 
 
 def _beside(store: str | None, root: Path | None) -> str | None:
-    return str(root / store) if store and root else store
+    named = store is not None and (":" in store or store == "memory")
+    return str(root / store) if store and root and not named else store
