@@ -47,7 +47,7 @@ demo: $(CORE) ## answer a question by the built-in script, without a model or a 
 	@$(NO_KEYS) XDG_CONFIG_HOME=.demo $(BIN)/hch show --store .demo/hch.db
 
 test: $(DEV) ## run the tests with branch coverage; ARGS="-k word" adds to pytest's arguments
-	$(NO_KEYS) $(BIN)/python -m pytest -m "not integration" --cov $(ARGS)
+	$(NO_KEYS) $(BIN)/python -m pytest -n auto -q -m "not integration" --cov $(ARGS)
 
 check: lint types layers ## lint, types, layers, then the tests
 	$(MAKE) test
