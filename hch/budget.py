@@ -59,13 +59,17 @@ class Price:
 
     def lacks(self, other: Price) -> str:
         """What `other` wants over this, in words; empty where nothing is short."""
+        units = (
+            ("call", "calls"),
+            ("token", "tokens"),
+            ("micro-dollar", "micro-dollars"),
+            ("node", "nodes"),
+        )
         short = []
-        for name, unit in zip(
-            CURRENCIES, ("calls", "tokens", "micro-dollars", "nodes"), strict=True
-        ):
+        for name, (one, many) in zip(CURRENCIES, units, strict=True):
             have, want = getattr(self, name), getattr(other, name)
             if want > have:
-                short.append(f"{want} {unit} wanted, {have} left")
+                short.append(f"{want} {one if want == 1 else many} wanted, {have} left")
         return "; ".join(short)
 
     def map(self, change: Callable[[int], int]) -> Price:
@@ -221,10 +225,10 @@ def parse_budget(text: str) -> tuple[Price, float | None]:
         if name in amounts:
             raise UsageError(f"budget {text!r} names {name} twice")
         if amount <= 0 or (amount < 1 and name != "seconds"):
-            little = "no time at all" if name == "seconds" else f"less than one {name}"
+            little = "no time at all" if name == "seconds" else "less than one"
             raise UsageError(f"budget {item.strip()!r} is {little}")
         if name != "seconds" and amount != amount.to_integral_value():
-            raise UsageError(f"budget {item.strip()!r} is not a whole number of {name}")
+            raise UsageError(f"budget {item.strip()!r} is not a whole number")
         amounts[name] = amount
     seconds = float(amounts.pop("seconds")) if "seconds" in amounts else None
     return Price(*(int(amounts[c]) if c in amounts else inf for c in CURRENCIES)), seconds

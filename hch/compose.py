@@ -26,6 +26,8 @@ from hch.types import Question, Text
 KEYED_CAP = Price(calls=200, tokens=500_000, microusd=inf, nodes=inf)
 """The cap where a key pays for the model and no budget is given."""
 
+DEEPEST = 10_000
+
 BUILT_IN = "script"
 
 
@@ -149,8 +151,8 @@ class HCH:
     @cached_property
     def levels(self) -> int:
         depth = self.config.file.defaults.depth if self.depth is None else self.depth
-        if depth < 0:
-            raise UsageError(f"depth {depth} is below 0: HCH_0 is H alone")
+        if not 0 <= depth <= DEEPEST:
+            raise UsageError(f"depth {depth} is not between 0, which is H alone, and {DEEPEST}")
         return depth
 
     @cached_property
@@ -182,7 +184,9 @@ class HCH:
         for levels, spec in self.at.items():
             for level in registry.parse_levels(levels, self.levels):
                 specs[level] = PlayerSpec.parse(self.config.player(spec))
-        return tuple(self._player(specs.get(level)) for level in range(self.levels + 1))
+        at = [specs.get(level) for level in range(self.levels + 1)]
+        made = {spec: self._player(spec) for spec in set(at)}
+        return tuple(made[spec] for spec in at)
 
     def _player(self, at: PlayerSpec | None) -> Player:
         model = self._model(at.model) if at and at.model else self._own_model

@@ -148,7 +148,8 @@ class Thought(Wire):
 class Asked(Wire):
     """The node `parent` asked: slot numbers run over all its rounds; child, or why there is none.
 
-    `how` is `ask` for a sub-question a level down, `try` for the same question a wrapper in.
+    `how` is `ask` for a sub-question a level down, `try` for the same question a wrapper in. `more`
+    further questions of the round came to the same; they have slots, and no event of their own.
     """
 
     type: Literal["Asked"] = "Asked"
@@ -159,6 +160,7 @@ class Asked(Wire):
     question: Words
     child: str | None = None
     refusal: Chars | None = None
+    more: Annotated[int, Field(ge=0)] = 0
 
 
 class PrimitiveAnswered(Wire):

@@ -238,8 +238,11 @@ class Journalled(Wrapper):
         finally:
             self._bill.settle(worst, settled)
         if self._bill.overshoot != Price():
-            lacks = worst.lacks(settled)
-            raise BillExhausted(f"{self.name} used more than its worst case: {lacks}") from failure
+            over = settled - worst
+            raise BillExhausted(
+                f"{self.name} reported more than the worst case that was reserved, over by "
+                f"{over.calls} calls, {over.tokens} tokens and {over.microusd} micro-dollars"
+            ) from failure
         if failure is not None:
             raise failure
         self._attempts.pop(key, None)

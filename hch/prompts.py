@@ -11,6 +11,7 @@ its own hash, so none can end its own block; equal text gives equal bytes, so pr
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -68,6 +69,8 @@ class Prompt:
         head, *sections = _SECTION.split(text)
         if not sections or head.strip():
             raise PromptError(f"prompt {name!r}: it must begin with --- system --- or --- user ---")
+        if sections[::2] not in (["system"], ["user"], ["system", "user"]):
+            raise PromptError(f"prompt {name!r}: it may have one system section, then one user one")
         pairs = zip(sections[::2], sections[1::2], strict=True)
         messages = tuple((role, tuple(_pieces(name, body.strip("\n")))) for role, body in pairs)
         found = {piece.name for _, pieces in messages for piece in pieces if piece.name}
@@ -233,11 +236,14 @@ def reader(folders: Sequence[Path]) -> Callable[[str], str]:
     def read(name: str) -> str:
         for folder in folders:
             path = folder / f"{name}.md"
-            if path.is_file():
+            if os.path.lexists(path):
                 try:
                     return path.read_text("utf-8").replace("\r\n", "\n")
-                except (OSError, UnicodeDecodeError) as error:
-                    raise PromptError(f"prompt file {path} cannot be read: {error}") from error
+                except UnicodeDecodeError as error:
+                    raise PromptError(f"prompt file {path} is not text in UTF-8") from error
+                except OSError as error:
+                    reason = error.strerror
+                    raise PromptError(f"prompt file {path} cannot be read: {reason}") from error
         raise PromptError(f"no prompt {name!r} in {', '.join(map(str, folders))}")
 
     return read

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TOO_LITTLE = "the grant is too small for another copy"
 _SHOWN_OF_A_REFUSED_QUESTION = 2000
+_WRITTEN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,14 @@ class Guard:
         body, limit = question.text.body, self.limits.message_bytes
         if self.level == 0:
             return "level 0 has nobody to ask"
+        if room <= 0:
+            return f"a node may ask {self.limits.fanout} questions in all"
         if not body.strip():
             return "the question is empty"
         if len(body) > limit or len(body.encode("utf-8", "replace")) > limit:
             return f"the question is longer than {limit} bytes"
         if self.own is not None and _folded(body) == _folded(self.own):
             return "it repeats the asker's own question word for word"
-        if room <= 0:
-            return f"a node may ask {self.limits.fanout} questions in all"
         return None
 
 
@@ -99,8 +100,24 @@ class Round:
         known: Mapping[Question, str],
         how: Literal["ask", "try"],
     ) -> list[Asked]:
-        """What is written of the round; `before` is the (slots, rounds) there were already."""
+        """What is written of the round; `before` is the (slots, rounds) there were already.
+
+        Of many questions in vain only the first of each kind is written, and how many more.
+        """
         slots, rounds = before
+        kept: dict[tuple[str | None, str | None], list[int]] = {}
+        written: list[tuple[int, Question, list[int]]] = []
+        opened: set[Question] = set()
+        for i, question in enumerate(self.questions, 1):
+            fresh = question in self.copies and question not in opened
+            opened.add(question)
+            kind = (self._key(question, known), self.refusals.get(question))
+            more = None if fresh or len(written) < _WRITTEN else kept.get(kind)
+            if more is None:
+                more = kept[kind] = [0]
+                written.append((i, question, more))
+            else:
+                more[0] += 1
         return [
             Asked(
                 parent=parent,
@@ -110,8 +127,9 @@ class Round:
                 question=self._words(question),
                 child=self._key(question, known),
                 refusal=self.refusals.get(question),
+                more=more[0],
             )
-            for i, question in enumerate(self.questions, 1)
+            for i, question, more in written
         ]
 
     def _key(self, question: Question, known: Mapping[Question, str]) -> str | None:

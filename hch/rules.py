@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 from hch.budget import Price
 from hch.journal import Journal
 from hch.prompts import PromptSet
 from hch.protocols import Model, Strategy, Task
-from hch.types import Answer, Completion, Request, Text
+from hch.types import Answer, Completion, Request, Text, digest
 
 if TYPE_CHECKING:
     from hch.workspace import Copy
@@ -34,7 +36,7 @@ class Player:
     model: Model | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """What holds for a whole run; `players` are by level."""
 
@@ -45,6 +47,15 @@ class Rules:
     seed: int = 0
     manual: Text | None = None
     task: Task | None = None
+
+    @cached_property
+    def _who(self) -> tuple[str, ...]:
+        chain = accumulate((player.spec for player in self.players), digest, initial="")
+        return tuple(chain)[1:]
+
+    def who(self, level: int) -> str:
+        """A digest of the players of this level and all below it."""
+        return self._who[level]
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,10 @@ class Call:
 
 @dataclass(slots=True)
 class Ask:
-    """One slot of a node: the node asked, or the refusal. A `shared` node is owned elsewhere."""
+    """One slot of a node: the node asked, or the refusal. A `shared` node is owned elsewhere.
+
+    `more` further questions of the round came to the same refusal, or repeated this one.
+    """
 
     slot: int
     round: int
@@ -79,6 +82,7 @@ class Ask:
     node: Node | None
     refusal: str | None
     shared: bool = False
+    more: int = 0
 
 
 @dataclass(slots=True)
@@ -318,10 +322,17 @@ class _Fold:
             if child is not None and not shared and child in self._opened:
                 made[child] = self._node(child, f"{parent.id}.{asked.slot}")
                 stack.append((made[child], iter(self._slots(child))))
-            node = made.get(child) if child else None
-            text = asked.question.body
             parent.asks.append(
-                Ask(asked.slot, asked.round, asked.how, text, node, asked.refusal, shared)
+                Ask(
+                    asked.slot,
+                    asked.round,
+                    asked.how,
+                    asked.question.body,
+                    made.get(child) if child else None,
+                    asked.refusal,
+                    shared,
+                    asked.more,
+                )
             )
         return root
 
@@ -373,7 +384,7 @@ def _plain(node: Node) -> dict[str, Any]:
         )
     asks = [
         {"slot": a.slot, "round": a.round, "how": a.how, "question": a.question,
-         "node": a.node and a.node.id, "refusal": a.refusal}
+         "node": a.node and a.node.id, "refusal": a.refusal, "more": a.more}
         for a in node.asks
     ]  # fmt: skip
     primitives = [p.model_dump(exclude={"type", "parent"}) for p in node.primitives]

@@ -70,7 +70,7 @@ class Copy:
             self._sample,
             self.level,
             self.wrapper,
-            [player.spec for player in self._rules.players[: self.level + 1]],
+            self._rules.who(self.level),
             self._purse.grant.amounts(),
         )
 

@@ -207,11 +207,11 @@ def test_a_budget_is_read(text: str, cap: Price, seconds: float | None) -> None:
         ("2usd,3usd", "names microusd twice"),
         ("2usd,3$", "names microusd twice"),
         ("1h,5s", "names seconds twice"),
-        ("0calls", "less than one calls"),
-        ("0.0000001usd", "less than one microusd"),
-        ("1.5calls", "not a whole number of calls"),
-        ("0.0000015usd", "not a whole number of microusd"),
-        ("0.0015ktokens", "not a whole number of tokens"),
+        ("0calls", "is less than one"),
+        ("0.0000001usd", "is less than one"),
+        ("1.5calls", "not a whole number"),
+        ("0.0000015usd", "not a whole number"),
+        ("0.0015ktokens", "not a whole number"),
         ("0min", "no time at all"),
     ],
 )
@@ -491,7 +491,7 @@ async def test_the_bill_is_exhausted_only_when_nothing_is_in_flight() -> None:
     await settled()
     assert not waiter.done()
     bill.settle(Price(1), Price(1))
-    with pytest.raises(BillExhausted, match="1 calls wanted, 0 left"):
+    with pytest.raises(BillExhausted, match="1 call wanted, 0 left"):
         await waiter
     with pytest.raises(BillExhausted):
         await bill.reserve(Price(1))

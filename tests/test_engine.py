@@ -240,7 +240,7 @@ def test_the_bill_ends_a_run_that_overspends_and_the_run_can_be_resumed():
     )
     hch = HCH(model=model, depth=1, store=store, budget="10calls", pause=0.0, attempts=9)
     run = hch.begin(["q?"])
-    with pytest.raises(BillExhausted, match="calls wanted"):
+    with pytest.raises(BillExhausted, match="call wanted"):
         asyncio.run(run.finish())
     stopped = Trace(store.events(run.id))
     assert (stopped.stopped.kind, stopped.finished) == ("BillExhausted", None)
@@ -318,7 +318,7 @@ def test_a_usage_above_its_worst_case_is_settled_as_it_is_and_stops_the_run():
     store = memory()
     hch = HCH(model=ScriptedModel(say), depth=0, store=store, budget="9ktokens")
     run = hch.begin(["q?"])
-    with pytest.raises(BillExhausted, match="more than its worst case"):
+    with pytest.raises(BillExhausted, match="more than the worst case"):
         asyncio.run(run.finish())
     assert Trace(store.events(run.id)).bill.tokens == 5010
 

@@ -80,9 +80,8 @@ def test_a_file_has_a_message_for_each_section() -> None:
     ]
 
 
-def test_sections_may_come_in_any_number_and_order_and_empty_ones_are_left_out() -> None:
-    text = "--- user ---\na\n--- system ---\n\n--- user ---\n$b\n--- user ---\n$c"
-    assert filled(text, b="", c="c") == [("user", "a"), ("user", "c")]
+def test_a_section_with_nothing_in_it_is_left_out() -> None:
+    assert filled("--- system ---\n$a\n--- user ---\n$b", a="", b="b") == [("user", "b")]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +92,8 @@ def test_sections_may_come_in_any_number_and_order_and_empty_ones_are_left_out()
         ("Hello\n--- user ---\n$a", "must begin with"),
         (" --- user ---\n$a", "must begin with"),
         ("--- assistant ---\n$a", "must begin with"),
+        ("--- user ---\n$a\n--- system ---\nlate", "one system section, then one user one"),
+        ("--- user ---\n$a\n--- user ---\nagain", "one system section, then one user one"),
         ("--- user ---\n", r"lacks \$a: put it into the file"),
         ("--- user ---\n$$a", r"lacks \$a"),
         ("--- user ---\n$a $b $c", r"has \$b, \$c; it may have \$a"),
@@ -191,8 +192,11 @@ def test_windows_newlines_are_newlines(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"\xff")
-    with pytest.raises(PromptError, match=r"a\.md cannot be read"):
+    with pytest.raises(PromptError, match=r"a\.md is not text in UTF-8"):
         reader([tmp_path])("a")
+    (tmp_path / "b.md").mkdir()
+    with pytest.raises(PromptError, match=r"b\.md cannot be read: Is a directory"):
+        reader([tmp_path])("b")
 
 
 def test_every_prompt_of_a_set_is_checked_before_any_is_used() -> None:

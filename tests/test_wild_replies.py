@@ -141,7 +141,8 @@ def test_of_a_hundred_thousand_questions_sixteen_are_asked_and_the_rest_refused(
 
     result = ask(say, depth=1)
     [root] = result.trace.roots
-    assert len(root.asks) == 100_000
+    assert sum(1 + asked.more for asked in root.asks) == 100_000
+    assert len(root.asks) <= 80
     assert sum(asked.node is not None for asked in root.asks) == 16
     assert root.asks[-1].refusal == "a node may ask 16 questions in all"
     assert (result.status, result.clean) == ("answered", False)
