@@ -17,7 +17,7 @@ from hch.errors import ModelError, NodeError
 from hch.events import Amounts, NodeClosed, RootOpened, Words
 from hch.protocols import Model
 from hch.replies import cannot
-from hch.rules import Outcome, Rules
+from hch.rules import Outcome, Rules, Seat
 from hch.types import Answer, Completion, Question, Request, Text, digest
 from hch.workspace import Copy
 
@@ -31,7 +31,7 @@ class Engine:
         self._nodes: dict[str, Outcome | asyncio.Task[Outcome]] = {}
         self._calls: dict[str, Completion | NodeError | asyncio.Task[Completion | NodeError]] = {}
 
-    async def hch(self, copy: Copy) -> Outcome:
+    async def hch(self, copy: Seat) -> Outcome:
         """HCH_n of a question: H at its workspace, whose `ask` comes back here a level lower."""
         self.rules.journal.write(copy.opened())
         answer = Answer("cancelled", None, "the run stopped")
@@ -45,7 +45,7 @@ class Engine:
         self._nodes[copy.key] = outcome
         return outcome
 
-    async def open(self, copies: Sequence[Copy]) -> list[Outcome]:
+    async def open(self, copies: Sequence[Seat]) -> list[Outcome]:
         """What becomes of copies, in order; equal ones, also in flight, are one node."""
         found = []
         for copy in copies:
@@ -93,7 +93,7 @@ class Engine:
         room = asyncio.Semaphore(at_once)
         top = (len(self.rules.players) - 1, 0)
 
-        async def grow(index: int, root: Copy) -> None:
+        async def grow(index: int, root: Seat) -> None:
             [outcome] = await self.open([root])
             done(index, outcome.answer)
             room.release()
@@ -136,7 +136,7 @@ def _own(answer: Answer) -> Answer:
     return answer if answer.answered else replace(answer, text=None)
 
 
-def closed(copy: Copy, outcome: Outcome) -> NodeClosed:
+def closed(copy: Seat, outcome: Outcome) -> NodeClosed:
     answer = outcome.answer
     assert answer.status != "refused", "a node is never refused"
     return NodeClosed(

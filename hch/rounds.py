@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from hch.budget import Price, share
 from hch.events import Asked, Words
 from hch.prompts import HEAD, SHOWN_IN_VAIN
-from hch.rules import Limits
+from hch.rules import Limits, Seat
 from hch.types import Question
-
-if TYPE_CHECKING:
-    from hch.workspace import Copy
 
 TOO_LITTLE = "the grant is too small for another copy"
 _SHOWN_OF_A_REFUSED_QUESTION = 2000
@@ -51,7 +48,7 @@ class Round:
 
     questions: Sequence[Question]
     refusals: dict[Question, str] = field(default_factory=dict)
-    copies: dict[Question, Copy] = field(default_factory=dict)
+    copies: dict[Question, Seat] = field(default_factory=dict)
 
     def sift(self, guard: Guard, known: Mapping[Question, object]) -> list[Question]:
         """The new questions that pass every guard, in order; equal ones once."""
@@ -77,7 +74,7 @@ class Round:
         self,
         fresh: Sequence[Question],
         spare: Callable[[Sequence[Question]], tuple[Price, Price]],
-        child: Callable[[Question, Price], Copy],
+        child: Callable[[Question, Price], Seat],
         *,
         last: bool,
     ) -> None:
@@ -149,7 +146,7 @@ def heading(question: Question) -> str:
     return question.text.body[:HEAD] + "x" * HEAD
 
 
-def _viable(copy: Copy) -> bool:
+def _viable(copy: Seat) -> bool:
     return copy.is_viable()
 
 

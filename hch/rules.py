@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from hch.budget import Price
+from hch.events import NodeOpened
 from hch.journal import Journal
 from hch.prompts import PromptSet
-from hch.protocols import Model, Strategy, Task
+from hch.protocols import Model, Strategy, Task, Workspace
 from hch.types import Answer, Completion, Request, Text, digest
-
-if TYPE_CHECKING:
-    from hch.workspace import Copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +65,25 @@ class Outcome:
     trusted: bool = True
 
 
+class Seat(Workspace, Protocol):
+    """A copy of H and its workspace, as a round and the engine see it."""
+
+    key: str
+    strategy: Strategy
+
+    def is_viable(self) -> bool:
+        """Whether its grant pays for the least that its strategy can answer with."""
+        ...
+
+    def opened(self) -> NodeOpened:
+        """The event that opens it."""
+        ...
+
+    def outcome(self, answer: Answer) -> Outcome:
+        """Its answer as it leaves the node."""
+        ...
+
+
 class Tree(Protocol):
     """The engine, as a copy sees it."""
 
@@ -76,6 +93,6 @@ class Tree(Protocol):
         """One logical call; equal ones, also in flight, are sent once. Raises NodeError."""
         ...
 
-    async def open(self, copies: Sequence[Copy]) -> list[Outcome]:
+    async def open(self, copies: Sequence[Seat]) -> list[Outcome]:
         """What becomes of copies, in order; equal ones, also in flight, are one node."""
         ...

@@ -1,0 +1,125 @@
+"""What a trace is made of: nodes, what they asked, and the calls that were made for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hch.budget import Price
+from hch.events import (
+    CallFailed,
+    CallFinished,
+    CallGivenUp,
+    CallIntended,
+    NodeClosed,
+    NodeOpened,
+    PrimitiveAnswered,
+    Thought,
+)
+from hch.types import Answer, Question, Usage
+
+UNCLEAN = ("cut:", "fallback:")
+"""Notes that begin like this say that an answer is not all that it should be."""
+
+
+@dataclass(slots=True)
+class Call:
+    """Everything about one request: its attempts, and the completion or why there is none."""
+
+    request: str
+    intents: list[CallIntended] = field(default_factory=list)
+    ends: list[CallFinished | CallFailed] = field(default_factory=list)
+    given_up: CallGivenUp | None = None
+    times: list[float] = field(default_factory=list)
+
+    @property
+    def finished(self) -> CallFinished | None:
+        return next((end for end in self.ends if isinstance(end, CallFinished)), None)
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(*self.finished.usage) if self.finished else Usage()
+
+    @property
+    def unknown(self) -> list[CallIntended]:
+        """Attempts that were sent and of which nothing is known."""
+        ended = {end.attempt for end in self.ends}
+        return [intent for intent in self.intents if intent.attempt not in ended]
+
+    @property
+    def price(self) -> Price:
+        """What the attempts cost in all; an unknown outcome counts at its worst case."""
+        spent = [end.price.price() for end in self.ends]
+        return sum(spent + [intent.worst.price() for intent in self.unknown], Price())
+
+
+@dataclass(slots=True)
+class Ask:
+    """One slot of a node: the node asked, or the refusal. A `shared` node is owned elsewhere.
+
+    `more` further questions of the round came to the same refusal, or repeated this one.
+    """
+
+    slot: int
+    round: int
+    how: str
+    question: str
+    node: Node | None
+    refusal: str | None
+    shared: bool = False
+    more: int = 0
+
+
+@dataclass(slots=True)
+class Node:
+    """A copy of HCH_level. `status` is None while it is open; times are Unix seconds."""
+
+    id: str
+    opened: NodeOpened
+    closed: NodeClosed | None
+    at: float
+    until: float | None
+    thoughts: list[tuple[Thought, Call | None]] = field(default_factory=list)
+    asks: list[Ask] = field(default_factory=list)
+    primitives: list[PrimitiveAnswered] = field(default_factory=list)
+    clean: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.opened.key
+
+    @property
+    def level(self) -> int:
+        return self.opened.level
+
+    @property
+    def status(self) -> str | None:
+        return self.closed.status if self.closed else None
+
+    @property
+    def question(self) -> Question:
+        context = tuple(words.text() for words in self.opened.context)
+        return Question(self.opened.question.text(), context, self.opened.instance)
+
+    @property
+    def answer(self) -> Answer | None:
+        return self.closed.outcome() if self.closed else None
+
+    @property
+    def spent(self) -> Price:
+        """What it and its children were charged; nothing while it is open."""
+        return self.closed.spent.price() if self.closed else Price()
+
+    @property
+    def children(self) -> list[Node]:
+        """The nodes it owns, in asking order."""
+        return [ask.node for ask in self.asks if ask.node and not ask.shared]
+
+
+def is_clean(node: Node) -> bool:
+    """Answered, nothing cut or fallen back on, nothing refused, and so is everything below."""
+    return (
+        node.closed is not None
+        and node.closed.status == "answered"
+        and not any(note.startswith(UNCLEAN) for note in node.closed.notes)
+        and all(ask.node is not None and ask.node.clean for ask in node.asks)
+    )
