@@ -65,6 +65,7 @@ def test_no_command_shows_the_help_as_wrong_use() -> None:
         (["aks"], "no command 'aks': did you mean 'ask'? there are ask, "),
         (["ask", "--dpeth", "3"], "no option --dpeth: did you mean --depth? see hch ask --help"),
         (["ask", "-z"], "no option -z: see hch ask --help"),
+        (["ask", "-5+3"], "no option -5: see hch ask --help; put -- before a question"),
         (["--nope"], "no option --nope: see hch --help"),
         (["ask"], "missing argument 'QUESTION': see hch ask --help"),
         (["ask", "a", "b"], "got unexpected extra argument"),
@@ -102,9 +103,11 @@ def test_closed_streams_are_no_error(closed: str) -> None:
         capture_output=True,
         check=False,
     )
-    assert done.returncode == 0
-    assert done.stdout == (b"" if " >&-" in f" {closed}" else b"5\n")
-    assert (b"answered" in done.stderr) == ("2>&-" not in closed)
+    lost = " >&-" in f" {closed}"
+    assert done.returncode == (1 if lost else 0)
+    assert done.stdout == (b"" if lost else b"5\n")
+    said = b"stdout cannot be written: it is closed" if lost else b"answered"
+    assert (said in done.stderr) == ("2>&-" not in closed)
     assert b"5" in subprocess.run([*HCH, "show"], capture_output=True, check=True).stdout
 
 
@@ -163,3 +166,27 @@ def test_how_a_command_ends(home: Path, raised: str, code: int, said: str) -> No
     assert (done.code, done.out) == (code, "")
     assert done.err.endswith(said)
     assert ("Traceback" in done.err) == ("a bug" in said)
+
+
+@pytest.mark.parametrize("module", ["typer", "hch.commands._terminal", "hch.registry"])
+def test_ctrl_c_while_it_is_loaded_is_silent(module: str) -> None:
+    code = f"""
+import sys
+class Stop:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stop())
+from hch.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
+def test_a_working_folder_that_was_removed_is_no_error(home: Path) -> None:
+    (home / "gone").mkdir()
+    words = [*HCH, "ask", "What is 2 + 3?", "-q"]
+    script = ["sh", "-c", 'cd gone && rmdir ../gone && exec "$@"', "sh", *words]
+    done = subprocess.run(script, capture_output=True, check=False, cwd=home)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"5\n", b"")

@@ -182,6 +182,10 @@ def test_a_broken_file_is_named_with_its_line(
         ("defaults = 3", "defaults: Input should be a valid dictionary"),
         ("defaults = {depth = -1}", "defaults.depth: Input should be greater than or equal to 0"),
         ("defaults = {depth = 'deep'}", "defaults.depth: Input should be a valid integer"),
+        ("defaults = {model = ''}", "defaults.model: it is empty"),
+        ("defaults = {store = ' '}", "defaults.store: it is empty"),
+        ("models = {a = 'b', b = 'a'}", "models: a → b → a goes in a circle"),
+        ("players = {a = 'a'}", "players: a → a goes in a circle"),
         ("models = {small = 3}", "models.small: Input should be a valid string"),
         ("models = ['small']", "models: Input should be a valid dictionary"),
     ],
@@ -204,9 +208,10 @@ def test_a_file_that_is_no_text_is_named(place: Place) -> None:
         place.read()
 
 
-def test_a_folder_of_that_name_is_no_file(place: Place) -> None:
+def test_a_folder_of_that_name_is_an_error(place: Place) -> None:
     (place.inside / "hch.toml").mkdir()
-    assert place.read().root is None
+    with pytest.raises(ConfigError, match=r"hch\.toml is not a regular file"):
+        place.read()
 
 
 # keys

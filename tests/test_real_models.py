@@ -53,7 +53,7 @@ def server() -> Iterator[str]:
     params = xllamacpp.CommonParams()
     params.model.path = WEIGHTS
     params.n_parallel = 8
-    params.n_ctx = 8 * 2048
+    params.n_ctx = 8 * 4096
     params.cpuparams.poll = 0
     params.verbosity = -1
     running = xllamacpp.Server(params)
@@ -63,7 +63,7 @@ def server() -> Iterator[str]:
 
 async def grown(model: str, strategy: str) -> Trace:
     with SqliteStore("real.db") as store:
-        hch = HCH(depth=2, model=model, strategy=strategy, store=store, answer_tokens=96)
+        hch = HCH(depth=2, model=model, strategy=strategy, store=store, answer_tokens=128)
         results = await hch.begin(QUESTIONS).finish()
         return results[0].trace
 
@@ -103,10 +103,10 @@ async def test_consulting_trees_in_this_process() -> None:
 
 
 async def test_factored_trees_by_the_sdk_from_a_server(server: str) -> None:
-    check(await grown(f"openai:small,base_url={server},seed=1", "factored"))
+    check(await grown(f"openai:small,base_url={server},temperature=0.7,seed=1", "factored"))
 
 
 async def test_consulting_trees_by_the_sdk_from_a_server(server: str) -> None:
-    trace = await grown(f"openai:small,base_url={server},seed=1", "consult")
+    trace = await grown(f"openai:small,base_url={server},temperature=0.7,seed=1", "consult")
     check_tree(trace)
     assert trace.finished

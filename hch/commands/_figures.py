@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from hch.commands._report import unknown
 from hch.events import Amounts, Thought, Words
 from hch.trace import Call, Node, Trace
 
@@ -23,6 +24,7 @@ def as_object(trace: Trace, status: str, lowest: int) -> dict[str, Any]:
         "cap": Amounts.of(trace.cap).model_dump(),
         "bill": Amounts.of(trace.bill).model_dump(),
         "calls": len(trace.calls),
+        "unknown": unknown(trace),
         "usage": {
             str(level): {"thinks": thinks, **asdict(usage)}
             for level, (thinks, usage) in trace.usage_by_level().items()
@@ -60,6 +62,7 @@ def _node(node: Node) -> dict[str, Any]:
                 "node": ask.node and ask.node.id,
                 "shared": ask.shared,
                 "refusal": ask.refusal,
+                "more": ask.more,
             }
             for ask in node.asks
         ],

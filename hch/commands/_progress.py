@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from time import perf_counter
 
-from hch.commands._terminal import columns, is_terminal, mutter
+from hch.commands._terminal import columns, is_drawn_on, mutter, tell
 from hch.commands._words import count, listed, seconds, tokens
 from hch.events import (
     CallFailed,
@@ -26,13 +27,17 @@ REPEATED = 5.0
 
 
 class Progress:
-    """Watches one run. `begun` says that the run is in the store, so that it can be resumed."""
+    """Watches one run. `begun` says that the run is in the store, so that it can be resumed.
 
-    def __init__(self, *, quiet: bool) -> None:
+    `notes` are told when it has begun.
+    """
+
+    def __init__(self, *, quiet: bool, notes: Sequence[str] = ()) -> None:
         self.begun = False
         self.started = perf_counter()
         self._quiet = quiet
-        self._in_place = is_terminal(sys.stderr)
+        self._notes = () if quiet else notes
+        self._in_place = is_drawn_on(sys.stderr)
         self._drawn = 0
         self._next: asyncio.TimerHandle | None = None
         self._nodes = self._closed = self._sent = self._failed = self._done = self._tokens = 0
@@ -52,7 +57,7 @@ class Progress:
             case CallFailed():
                 self._failed += 1
             case RootOpened():
-                self.begun = True
+                self._begin()
 
     @property
     def elapsed(self) -> float:
@@ -85,6 +90,12 @@ class Progress:
                 seconds(self.elapsed),
             )
         )
+
+    def _begin(self) -> None:
+        self.begun = True
+        for note in self._notes:
+            tell(note)
+        self._notes = ()
 
     def _draw(self) -> None:
         if self._in_place:

@@ -6,9 +6,11 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from hch.commands._budgets import to_begin_anew
 from hch.commands._running import Finished
 from hch.commands._terminal import say_json, say_raw, tell
-from hch.commands._words import budget, count, dollars, listed, seconds, tokens
+from hch.commands._words import count, dollars, listed, seconds, tokens
+from hch.errors import HchError
 from hch.events import Amounts
 from hch.run import Result
 from hch.trace import UNCLEAN, Node, Trace
@@ -17,10 +19,14 @@ from hch.trace import UNCLEAN, Node, Trace
 def report(finished: Finished, *, as_json: bool, quiet: bool) -> int:
     """Print a run's one answer, then the closing line; the exit code."""
     [result] = finished.results
-    if as_json:
-        say_json(as_object(result))
-    elif result.text is not None:
-        say_raw(result.text)
+    try:
+        if as_json:
+            say_json(as_object(result))
+        elif result.text is not None:
+            say_raw(result.text)
+    except HchError as error:
+        show = finished.place.command("show", result.run)
+        raise HchError("; the answer is kept: ".join(filter(None, (str(error), show)))) from error
     if result.status != "answered":
         tell(f"no answer ({result.status}): {result.reason}{_enlarged(result)}")
     if not quiet:
@@ -43,6 +49,7 @@ def as_object(result: Result) -> dict[str, Any]:
         "clean": result.clean,
         "nodes": sum(1 for _ in trace.nodes()),
         "calls": len(trace.calls),
+        "unknown": unknown(trace),
         "usage": {
             str(level): {"thinks": thinks, **asdict(usage)}
             for level, (thinks, usage) in trace.usage_by_level().items()
@@ -61,15 +68,29 @@ def blemishes(trace: Trace) -> str:
         if node.status != "answered":
             found[node.status or "open"] += 1
         found.update(flaw.partition(":")[0] for flaw in flaws(node))
-        found.update("refused" for ask in node.asks if ask.refusal is not None)
+        found["refused"] += sum(1 + ask.more for ask in node.asks if ask.refusal is not None)
         found.update("never begun" for ask in node.asks if not ask.node and ask.refusal is None)
-    return listed(f"{n} {what}" for what, n in found.most_common())
+    return listed(f"{n} {what}" for what, n in found.most_common() if n)
 
 
 def flaws(node: Node) -> list[str]:
     """Those of a node's notes that make its tree not clean."""
     notes = node.closed.notes if node.closed else ()
     return [note for note in notes if note.startswith(UNCLEAN)]
+
+
+def unknown(trace: Trace) -> dict[str, Any]:
+    """The attempts of which nothing is known, counted, and their requests."""
+    requests = {call.request: len(call.unknown) for call in trace.calls.values() if call.unknown}
+    return {"calls": sum(requests.values()), "requests": list(requests)}
+
+
+def uncertain(trace: Trace, *, running: bool = False) -> str:
+    """`2 calls of unknown outcome, counted at their worst case`; empty where there is none."""
+    n = unknown(trace)["calls"]
+    what = "in flight" if running else "of unknown outcome"
+    worst = f"counted at {'its' if n == 1 else 'their'} worst case"
+    return f"{count(n, 'call')} {what}, {worst}" if n else ""
 
 
 def totals(trace: Trace) -> str:
@@ -91,7 +112,8 @@ def _closing(result: Result, finished: Finished) -> str:
     why = blemishes(result.trace) if result.status == "answered" else ""
     status = f"{result.status}, not clean ({why})" if why else result.status
     figures = f"{totals(result.trace)}, {seconds(finished.seconds)}"
-    return f"{status}: {figures}; {finished.place.command('show', result.run)}"
+    show = finished.place.command("show", result.run)
+    return "; ".join(filter(None, (f"{status}: {figures}", uncertain(result.trace), show)))
 
 
 def _enlarged(result: Result) -> str:
@@ -99,9 +121,10 @@ def _enlarged(result: Result) -> str:
     if result.status != "truncated":
         return ""
     trace = result.trace
-    calls = [call for _, call in trace.roots[result.index].thoughts]
+    root = trace.roots[result.index]
+    calls = [call for _, call in root.thoughts]
     done = calls[-1].finished if calls and calls[-1] else None
     if done and done.finish == "length":
         return "; start anew with longer answers: hch ask … --answer-tokens N"
-    larger = budget(trace.started.cap.price().map(lambda n: 2 * n))
+    larger = to_begin_anew(trace, root, result.reason)
     return larger and f"; start anew with a larger budget: hch ask … --budget {larger}"

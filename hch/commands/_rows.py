@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from hch.commands._report import blemishes, flaws, totals
+from hch.commands._budgets import to_go_on
+from hch.commands._report import blemishes, flaws, totals, uncertain
+from hch.commands._running import Place
 from hch.commands._words import dollars, players, seconds, tokens
 from hch.protocols import RunRow
 from hch.safe_text import one_line
@@ -38,8 +40,20 @@ DROPPED = (0, 3, 1, 2)
 INTERRUPTED = dict.fromkeys(("CancelledError", "KeyboardInterrupt"), "interrupted")
 """What stopped a run, where it gives no reason, in words."""
 
+REFUSALS = 8
+"""The refusals of a node that have rows of their own."""
+
 WORTH_SHOWING = 0.1
 """A tree of which no node took so many seconds is shown without them."""
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """So many further questions of a node that came to the same, in one row."""
+
+    status: str
+    n: int
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +72,10 @@ def rows_of(trace: Trace, lowest: int, width: int) -> list[Row]:
     """Every row in asking order; nodes below the level `lowest` are left out."""
     below = _below(trace)
     linked = {
-        ask.node.key for node in trace.nodes() for ask in node.asks if ask.node and ask.shared
+        ask.node.key
+        for node in trace.nodes()
+        for ask in node.asks
+        if ask.node and (ask.shared or ask.more)
     }
     timed = any((node.until or node.at) - node.at >= WORTH_SHOWING for node in trace.nodes())
     rows: list[Row] = []
@@ -72,11 +89,13 @@ def rows_of(trace: Trace, lowest: int, width: int) -> list[Row]:
             row = _row(node, below[node.key], width, timed=timed)
             name = f"({node.id}) " if node.key in linked else ""
             rows.append(replace(row, guide=guide, question=name + row.question))
-            asks = [ask for ask in node.asks if _level(ask, node) >= lowest]
+            asks = _few([ask for ask in node.asks if _level(ask, node) >= lowest])
             for ask in reversed(asks):
                 mine, theirs = ("└─ ", "   ") if ask is asks[-1] else ("├─ ", "│  ")
                 mine, theirs = (inside + mine)[-width:], (inside + theirs)[-width:]
-                if ask.node is None or ask.shared:
+                if isinstance(ask, More):
+                    stack.append((_of_more(ask, mine, width), "", ""))
+                elif ask.node is None or ask.shared:
                     stack.append((_link(ask, mine, _level(ask, node), width), "", ""))
                 else:
                     stack.append((ask.node, mine, theirs))
@@ -112,7 +131,7 @@ def _line(row: Row, figures: str, width: int) -> Text:
     mark, style = MARKS[row.status]
     deepest = width // 9 * 3
     guide = row.guide if len(row.guide) <= deepest else f"⋯{row.guide[-deepest:]}"
-    head = f"{mark} {row.level}  "
+    head = f"{mark} {row.level}  " if row.level else f"{mark} "
     question, said = _share(row, width - len(guide) - len(head) - len(figures))
     line = Text.assemble((guide, "dim"), (mark, style), (head[1:], "cyan"), question)
     if said:
@@ -172,6 +191,32 @@ def _link(ask: Ask, guide: str, level: int, width: int) -> Row:
     return Row(guide, status, f"HCH_{level}", one_line(ask.question, width), one_line(said, width))
 
 
+def _few(asks: list[Ask]) -> list[Ask | More]:
+    """Those that have rows; of many refusals for one reason the first few, and how many more."""
+    few: list[Ask | More] = []
+    refused = 0
+    for ask in asks:
+        status, said, more = "refused", ask.refusal or "", ask.more
+        if ask.node is not None:
+            status, said = "shared", f"see {ask.node.id}"
+        refused += ask.refusal is not None
+        if ask.refusal is None or refused <= REFUSALS:
+            few.append(ask)
+        else:
+            more += 1
+        last = few[-1] if few else None
+        if more and isinstance(last, More) and (last.status, last.said) == (status, said):
+            few[-1] = replace(last, n=last.n + more)
+        elif more:
+            few.append(More(status, more, said))
+    return few
+
+
+def _of_more(more: More, guide: str, width: int) -> Row:
+    what = "more refused: " if more.status == "refused" else "more, "
+    return Row(guide, more.status, "", one_line(f"…and {more.n:,} {what}{more.said}", width), "")
+
+
 def _level(ask: Ask, asker: Node) -> int:
     return asker.level - 1 if ask.how == "ask" else asker.level
 
@@ -193,11 +238,14 @@ def header(trace: Trace, row: RunRow, width: int) -> Text:
     return Text.assemble((head, "bold"), fit(who + question, max(20, width - len(head))))
 
 
-def footer(trace: Trace, row: RunRow, resume: str) -> Iterator[Text]:
+def footer(trace: Trace, row: RunRow, place: Place) -> Iterator[Text]:
     """What it took in all, what is not clean about it, and how to go on where it has not ended."""
     why = blemishes(trace)
     yield Text(f"{totals(trace)}, {f'not clean: {why}' if why else 'clean'}", "dim")
+    if unknown := uncertain(trace, running=row.status == "running"):
+        yield Text(unknown, "yellow")
     if row.status == "unfinished":
         stopped = trace.stopped
         reason = one_line(stopped.reason or stopped.kind, 200) if stopped else "its process ended"
+        resume = place.command("resume", row.run, *to_go_on(trace))
         yield Text(f"unfinished ({INTERRUPTED.get(reason, reason)}); {resume}", "yellow")

@@ -5,32 +5,42 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from shlex import join
 
 import typer
 
-from hch.budget import Price
+from hch.commands._budgets import to_go_on
 from hch.commands._progress import Progress
 from hch.commands._terminal import mutter, tell
-from hch.commands._words import budget
 from hch.errors import BillExhausted, HchError
+from hch.protocols import Store
 from hch.run import Result, Run
 from hch.trace import Trace
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The store that a command was told to use; None where none was named."""
+    """The store that a command was told to use; None where none was named.
+
+    What is kept in one that is not `lasting` is gone when the command ends.
+    """
 
     named: str | None
+    lasting: bool = True
+
+    @classmethod
+    def of(cls, named: str | None, store: Store) -> Place:
+        return cls(named, store.place != "memory")
 
     def command(self, *words: str) -> str:
-        """An `hch` command line, for a shell, that uses the same store."""
+        """An `hch` command line, for a shell, that uses the same store; empty if none can."""
+        if not self.lasting:
+            return ""
         store = ("--store", self.named) if self.named else ()
         return join(("hch", *words, *store))
 
@@ -44,15 +54,17 @@ class Finished:
     place: Place
 
 
-def complete(run: Run, place: Place, *, quiet: bool) -> Finished:
-    """Go on with a run to its end, watched.
+def complete(run: Run, place: Place, *, quiet: bool, notes: Sequence[str] = ()) -> Finished:
+    """Go on with a run to its end, watched; `notes` are told when it has begun.
 
     Where it stops before that, it is said why and how to go on, and the command ends: with the
-    error's exit code, with 130 after Ctrl-C, with 143 after SIGTERM.
+    error's exit code, with 128 and the signal's number after SIGINT (Ctrl-C),
+    SIGTERM and SIGHUP.
     """
-    progress = Progress(quiet=quiet)
+    progress = Progress(quiet=quiet, notes=notes)
     run.watch = progress.watch
-    stop = Stop(f"hch: go on with: {place.command('resume', run.id)}\n")
+    resume = place.command("resume", run.id)
+    stop = Stop(f"hch: go on with: {resume}\n" if resume else "")
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             results = runner.run(_finish(run, progress, stop))
@@ -60,7 +72,13 @@ def complete(run: Run, place: Place, *, quiet: bool) -> Finished:
         if not progress.begun:
             raise
         tell(str(error))
-        tell(f"go on with: {place.command('resume', run.id, *_more(run, error))}")
+        if resume:
+            more = (
+                to_go_on(Trace(run.store.events(run.id)))
+                if isinstance(error, BillExhausted)
+                else ()
+            )
+            tell(f"go on with: {place.command('resume', run.id, *more)}")
         raise typer.Exit(error.exit_code) from None
     except BaseException as error:
         if progress.begun:
@@ -80,25 +98,28 @@ class Stop:
     def __init__(self, line: str) -> None:
         self.line = line
         self.caught: signal.Signals | None = None
+        self._heard: list[signal.Signals] = []
 
     def listen(self, task: asyncio.Task[list[Result]]) -> None:
         """For the first signal, from inside the task's running loop."""
         loop = asyncio.get_running_loop()
-        for number in SIGNALS:
+        self._heard = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]  # nohup
+        for number in self._heard:
             loop.add_signal_handler(number, partial(self._first, number, task))
 
     def leave(self) -> None:
         """Listen no more, unless it is for the second signal."""
         if self.caught is None:
             loop = asyncio.get_running_loop()
-            for number in SIGNALS:
+            for number in self._heard:
                 loop.remove_signal_handler(number)
 
     def _first(self, number: signal.Signals, task: asyncio.Task[list[Result]]) -> None:
         self.leave()
         self.caught = number
-        for again in SIGNALS:
+        for again in self._heard:
             signal.signal(again, self._second)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes may say so twice
         task.cancel()
 
     def _second(self, number: int, _frame: object) -> None:
@@ -116,15 +137,6 @@ async def _finish(run: Run, progress: Progress, stop: Stop) -> list[Result]:
     finally:
         progress.stop()
         stop.leave()
-
-
-def _more(run: Run, error: HchError) -> tuple[str, ...]:
-    """What a resume must be told so that it does not end like this again: a larger cap."""
-    if not isinstance(error, BillExhausted) or not budget(run.cap):
-        return ()
-    bill = Trace(run.store.events(run.id)).bill
-    most = Price(*map(max, run.cap.amounts(), bill.amounts()))
-    return "--budget", budget(most.map(lambda n: 2 * n))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

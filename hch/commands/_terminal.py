@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import sys
@@ -9,6 +10,21 @@ from typing import Any, TextIO
 
 from hch.errors import HchError
 from hch.safe_text import one_line, safe_text
+
+PLAIN = dict(zip("✓✂✗⊘…↺–├└│─→↳⋯“”‘’", "+/xo.=-|`|->v~\"\"''", strict=True))
+"""What stands for a character of our own where the encoding does not have it, by width."""
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    """A codec's error handler: `PLAIN` where it can, else a backslash and the number."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    plain = (PLAIN.get(c) or c.encode("ascii", "backslashreplace").decode() for c in wrong)
+    return "".join(plain), error.end
+
+
+codecs.register_error("hch.plain", _plainly)
 
 
 def say(text: str) -> None:
@@ -20,11 +36,8 @@ def say(text: str) -> None:
 
 
 def say_raw(text: str) -> None:
-    """Write somebody's text: safe on a terminal, else as it is, lone surrogates replaced."""
-    if is_terminal(sys.stdout):
-        _write(safe_text(text))
-    else:
-        _write(text.encode("utf-8", "replace").decode())
+    """Write somebody's text: safe on a terminal, else as it is; what cannot be, as `\\u2192`."""
+    _write(safe_text(text) if is_terminal(sys.stdout) else text, "backslashreplace")
 
 
 def say_json(value: Any) -> None:
@@ -42,7 +55,7 @@ def mutter(text: str) -> None:
     if sys.stderr is None:
         return
     try:
-        sys.stderr.write(text)
+        sys.stderr.write(_encodable(text, sys.stderr, "hch.plain"))
         sys.stderr.flush()
     except OSError:
         _to_nowhere(sys.stderr)
@@ -56,6 +69,11 @@ def is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
+def is_drawn_on(stream: TextIO | None) -> bool:
+    """Whether a line can be drawn over on it."""
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+
+
 def columns(stream: TextIO | None, otherwise: int) -> int:
     """How wide a stream's terminal is, or `otherwise` where it is none."""
     try:
@@ -66,6 +84,9 @@ def columns(stream: TextIO | None, otherwise: int) -> int:
 
 def keep_streams_apart() -> None:
     """Put nothing in the place of a closed standard stream, lest a store be opened there."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="hch.plain")  # for what others write: help, tracebacks
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -82,18 +103,22 @@ def let_go() -> None:
             _to_nowhere(sys.stdout)
 
 
-def _write(text: str) -> None:
+def _write(text: str, errors: str = "hch.plain") -> None:
     if sys.stdout is None:
-        return
+        raise HchError("stdout cannot be written: it is closed")
     try:
-        encoding = sys.stdout.encoding or "utf-8"
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        sys.stdout.write(_encodable(text, sys.stdout, errors) + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
         _to_nowhere(sys.stdout)
     except OSError as error:
         _to_nowhere(sys.stdout)
         raise HchError(f"stdout cannot be written: {error.strerror}") from error
+
+
+def _encodable(text: str, stream: TextIO, errors: str) -> str:
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, errors).decode(encoding)
 
 
 def _to_nowhere(stream: TextIO) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Exit, Option
 
-from hch.commands._terminal import tell
-from hch.errors import UsageError
+from hch import registry
+from hch.commands._given import check_filled, decoded, read_text
+from hch.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from hch.compose import HCH
@@ -47,17 +48,17 @@ def ask(
         ),
     ] = None,
     context: Annotated[
-        list[Path] | None,
+        list[str] | None,
         Option(metavar="FILE", help="A text to send along with the question. Repeatable."),
     ] = None,
     budget: Annotated[
         str | None, Option(metavar="AMOUNTS", help="The run's cap, such as 2usd,50calls,10min.")
     ] = None,
     manual: Annotated[
-        Path | None, Option(metavar="FILE", help="A text that is put into every prompt.")
+        str | None, Option(metavar="FILE", help="A text that is put into every prompt.")
     ] = None,
     prompts: Annotated[
-        Path | None, Option(metavar="DIR", help="Prompt files that go before the shipped ones.")
+        str | None, Option(metavar="DIR", help="Prompt files that go before the shipped ones.")
     ] = None,
     seed: Annotated[int | None, Option(metavar="N", help="Of all that is random. [0]")] = None,
     fanout: Annotated[
@@ -81,7 +82,7 @@ def ask(
     """Put a question to HCH_n; the answer, and nothing else, goes to stdout.
 
     Exit codes: 0 answered and clean, 1 no answer, 2 wrong use, 3 out of budget, 4 answered but
-    something below was refused, cut or failed, 5 store, 6 configuration, 130 and 143 signals.
+    something below was refused, cut or failed, 5 store, 6 configuration, 129, 130 and 143 signals.
 
     \b
     Examples:
@@ -96,11 +97,13 @@ def ask(
     from hch.compose import HCH
     from hch.types import Text
 
+    check_filled(model=model, strategy=strategy, at=at, context=context, budget=budget)
+    check_filled(manual=manual, prompts=prompts, task=task, store=store)
     given: dict[str, Any] = {
         "depth": depth,
         "model": model,
         "strategy": strategy,
-        "at": dict(map(_player_at, at or ())),
+        "at": _players_at(at or ()),
         "budget": budget,
         "manual": manual and read_text(manual, "manual"),
         "prompts": prompts,
@@ -112,42 +115,25 @@ def ask(
         "store": store,
     }
     hch = HCH(**{name: value for name, value in given.items() if value is not None})
-    texts = [Text(read_text(p, "context"), f"document:{p.name}", False) for p in context or ()]
+    texts = [
+        Text(read_text(p, "context"), f"document:{PurePath(p).name}", False) for p in context or ()
+    ]
     asked = from_stdin() if question == "-" else _sound(question)
-    with closing(hch.kept_in):
+    _check_settings(hch)
+    _check_levels(hch)
+    with closing(hch.kept_in) as kept_in:
         run = hch.begin([asked], context=texts)
-        if not quiet:
-            _notices(hch)
-        finished = complete(run, Place(store), quiet=quiet)
+        place = Place.of(store, kept_in)
+        finished = complete(run, place, quiet=quiet, notes=() if quiet else list(_notices(hch)))
         raise Exit(report(finished, as_json=as_json, quiet=quiet))
-
-
-def read_text(path: Path, what: str) -> str:
-    """A text file's content. Raises UsageError, naming it, where it is none or cannot be read."""
-    try:
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{what} file {path} cannot be read: {reason}") from error
-    return _decoded(data, f"{what} file {path} is not a text file in UTF-8")
 
 
 def from_stdin() -> str:
     """The question on stdin, without white space round it. Raises UsageError for none."""
     data = sys.stdin.buffer.read() if sys.stdin else b""
-    text = _decoded(data, "what came on stdin is not text in UTF-8").strip()
+    text = decoded(data, "what came on stdin is not text in UTF-8").strip()
     if not text:
         raise UsageError("the question is empty: nothing came on stdin")
-    return text
-
-
-def _decoded(data: bytes, wrong: str) -> str:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(wrong) from error
-    if "\0" in text:
-        raise UsageError(wrong)
     return text
 
 
@@ -160,22 +146,59 @@ def _sound(question: str) -> str:
     return question
 
 
-def _player_at(text: str) -> tuple[str, str]:
-    levels, equals, player = text.partition("=")
-    if not equals or not player.strip():
-        raise UsageError(f"--at {text!r}: write LEVELS=PLAYER, such as 0=direct@openai:NAME")
-    return levels.strip(), player.strip()
+def _players_at(texts: Sequence[str]) -> dict[str, str]:
+    """Players by levels. Raises UsageError where that cannot be read, or levels come twice."""
+    players: dict[str, str] = {}
+    for text in texts:
+        levels, equals, player = (part.strip() for part in text.partition("="))
+        if not equals or not player or not levels.isascii():
+            raise UsageError(f"--at {text!r}: write LEVELS=PLAYER, such as 0=direct@openai:NAME")
+        if levels in players:
+            raise UsageError(f"--at names a player for the levels {levels} twice")
+        players[levels] = player
+    return players
 
 
-def _notices(hch: HCH) -> None:
+def _check_settings(hch: HCH) -> None:
+    """Raises ConfigError, naming where it stands, for a setting in force that cannot be read."""
+    from hch.budget import parse_budget
+
+    config, defaults = hch.config, hch.config.file.defaults
+    checks: list[tuple[str, str | None, bool, Callable[[str], object]]] = [
+        ("budget", defaults.budget, hch.budget is None, parse_budget),
+        ("model", defaults.model, hch.model is None, lambda spec: _known_model(config.model(spec))),
+        ("strategy", defaults.strategy, hch.strategy is None, registry.PlayerSpec.parse),
+    ]
+    for name, value, in_force, check in checks:
+        if value is not None and in_force:
+            try:
+                check(value)
+            except UsageError as error:
+                origin = config.origin[f"defaults.{name}"]
+                raise ConfigError(f"{origin}: defaults.{name}: {error}") from error
+
+
+def _known_model(spec: str) -> None:
+    registry.load("models", registry.Spec.parse(spec).name)
+
+
+def _check_levels(hch: HCH) -> None:
+    """Raises UsageError where two players are given for the same levels, written otherwise."""
+    seen: dict[range, str] = {}
+    for levels in hch.at:
+        same = seen.setdefault(registry.parse_levels(levels, hch.levels), levels)
+        if same != levels:
+            raise UsageError(f"--at names players for the levels {same} and {levels}: the same")
+
+
+def _notices(hch: HCH) -> Iterator[str]:
     """What was chosen for whoever asked, without being named."""
     from hch.budget import UNLIMITED
     from hch.commands._words import budget as budget_words
 
-    if hch.built_in and any(player.model is None for player in hch.players):
-        tell(BUILT_IN)
-    named = hch.budget or hch.config.file.defaults.budget
-    if named is None and hch.cap[0] != UNLIMITED:
-        tell(
-            f"capped at {budget_words(hch.cap[0])}, since a key pays for it; --budget changes that"
-        )
+    named = {level for levels in hch.at for level in registry.parse_levels(levels, hch.levels)}
+    if hch.built_in and len(named) <= hch.levels:
+        yield BUILT_IN
+    if (hch.budget or hch.config.file.defaults.budget) is None and hch.cap[0] != UNLIMITED:
+        cap = budget_words(hch.cap[0])
+        yield f"capped at {cap}, since a key pays for it; --budget changes that"

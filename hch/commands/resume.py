@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Exit, Option
 
 from hch.commands._finding import find
+from hch.commands._given import check_filled
 from hch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,10 +50,11 @@ def resume(
     from hch.commands._running import Place, complete
     from hch.compose import HCH
 
+    check_filled(RUN=run, budget=budget, store=store)
     with closing(HCH(store=store).kept_in) as kept_in:
         name = find(kept_in, run).run if run else _unfinished(kept_in)
         going = HCH.recorded(kept_in, name).resume(name, budget=budget)
-        finished = complete(going, Place(store), quiet=quiet)
+        finished = complete(going, Place.of(store, kept_in), quiet=quiet)
         raise Exit(report(finished, as_json=as_json, quiet=quiet))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from typer import Argument, Context, Exit, Option, Typer
 
 from hch.commands._finding import find
+from hch.commands._given import check_filled
 from hch.commands._terminal import columns, is_terminal, mutter, say, say_json, tell
 from hch.commands._words import count, dollars, players, seconds, short
 from hch.errors import UsageError
@@ -54,6 +55,7 @@ def runs(
       hch runs --json
       hch runs rm 260102-030405-6789ab
     """
+    check_filled(store=store)
     if ctx.invoked_subcommand:
         return
     from hch.compose import HCH
@@ -83,6 +85,7 @@ def rm(
     """
     from hch.compose import HCH
 
+    check_filled(RUN=names, store=store)
     above = ctx.parent.params.get("store") if ctx.parent else None
     with closing(HCH(store=store or above).kept_in) as kept_in:
         doomed = list(dict.fromkeys(find(kept_in, name).run for name in names))

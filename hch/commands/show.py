@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from hch.commands._finding import find
+from hch.commands._given import check_filled
 from hch.commands._terminal import columns, say, say_json
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def show(
     from hch.compose import HCH
     from hch.trace import Trace
 
+    check_filled(RUN=run, store=store)
     with closing(HCH(store=store).kept_in) as kept_in:
         row = find(kept_in, run)
         trace = Trace(kept_in.events(row.run))
@@ -76,7 +78,7 @@ def _page(trace: Trace, row: RunRow, place: Place, level: int, width: int) -> It
 
     yield header(trace, row, width)
     yield from fitted(rows_of(trace, level, width), width)
-    yield from footer(trace, row, place.command("resume", row.run))
+    yield from footer(trace, row, place)
 
 
 def _print(lines: Iterator[Text]) -> None:

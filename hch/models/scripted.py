@@ -29,7 +29,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import blake2b
 from inspect import isawaitable
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
@@ -43,6 +43,7 @@ Said: TypeAlias = str | Completion | NodeError | None
 """What a script says: a text, a whole completion, an error to raise; None where it has no rule."""
 
 Script: TypeAlias = Callable[[Request], Said | Awaitable[Said]] | Mapping[str, Said]
+Seconds: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Failures: TypeAlias = Callable[[Request, int], ModelError | None]
 
 _KINDS = ("timeout", "reset", "unreachable", "bad body")
@@ -160,7 +161,7 @@ class Rule(BaseModel):
     reply: str
     question: str | None = None
     match: str | None = None
-    latency: float | None = Field(default=None, ge=0)
+    latency: Seconds | None = None
     fail: tuple[str, ...] = ()
     finish: Finish = "stop"
     usage: dict[Literal["input", "output", "cached", "reasoning"], NonNegativeInt] | None = None
@@ -203,7 +204,10 @@ class Rules:
     def load(cls, path: str, latency: float = 0.0) -> Rules:
         """Read a file. Raises UsageError where it is no text file, ConfigError for its content."""
         try:
-            data = tomllib.loads(Path(path).expanduser().read_text("utf-8"))
+            file = Path(path).expanduser()
+            if file.exists() and not file.is_file() and not file.is_dir():
+                raise UsageError(f"cannot read the rules in {path}: it is not a regular file")
+            data = tomllib.loads(file.read_text("utf-8"))
             return cls(_File.model_validate(data).rule, latency)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not a text file"
@@ -247,7 +251,7 @@ class _File(BaseModel):
     rule: tuple[Rule, ...]
 
 
-def build(arg: str, *, latency: float = 0.0) -> Model:
+def build(arg: str, *, latency: Seconds = 0.0) -> Model:
     """A model from a file of rules; `latency` (seconds) is for rules without their own."""
     rules = Rules.load(arg, latency)
     options = (("latency", str(latency).removesuffix(".0")),) if latency else ()

@@ -124,7 +124,10 @@ class Packer:
 
 
 class Unpacker:
-    """Reads events back; `text` finds a text by its number."""
+    """Reads events back; `text` finds a text by its number.
+
+    Raises ValueError, TypeError or RecursionError for what no `Packer` has written.
+    """
 
     def __init__(self, text: Callable[[int], str]) -> None:
         self._text = text
@@ -143,6 +146,8 @@ class Unpacker:
         if key == "$text":
             return self._text(value)
         if key == "$blob":
+            if len(self._blob) != value:
+                raise ValueError(f"{len(self._blob)} of {value} bytes of a reply are there")
             return self._blob
         if key == "$float":
             return float(value)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from hch.errors import StoreError
 from hch.events import Record
 from hch.stores._codec import Unpacker
-from hch.stores._sqlite_schema import RUN_BITS, translated
+from hch.stores._sqlite_schema import DAMAGE, DAMAGED, RUN_BITS, damaged, translated
 
 LAST = (1 << RUN_BITS) - 1
 
@@ -49,9 +49,13 @@ class Reader:
         some = (json.dumps(types),) if types else ()
         done = base
         while rows := self.query(_SOME if types else _ALL, done, base + last, *some):
+            if not types and rows[-1][0] != done + len(rows):
+                raise self._lacking(f"events of run {run}")
             for id_, at, body in rows:
                 yield self._record(run, id_, at, body)
             done = rows[-1][0]
+        if not types and last != LAST and done != base + last:
+            raise self._lacking(f"events of run {run}")
 
     def close(self) -> None:
         with self._lock:
@@ -60,15 +64,13 @@ class Reader:
     def _record(self, run: str, id_: int, at: float, body: str) -> Record:
         seq = id_ & LAST
         with self._lock:
-            blob = self._blob(id_) if '{"$blob":' in body else b""
             try:
+                blob = self._blob(id_) if '{"$blob":' in body else b""
                 event = self._unpacker.unpack(body, blob)
                 return Record.model_validate({"run": run, "seq": seq, "at": at, "event": event})
-            except (ValidationError, ValueError) as error:
-                raise StoreError(
-                    f"the store {self._path}: event {seq} of run {run} cannot be read; "
-                    f"it is damaged, or of a newer hch: {error}"
-                ) from error
+            except DAMAGE as error:
+                why = f"event {seq} of run {run} cannot be read: {_why(error)}"
+                raise damaged(self._path, why) from error
 
     def _blob(self, id_: int) -> bytes:
         rows = self.query("SELECT raw FROM replies WHERE id = ?", id_)
@@ -79,10 +81,7 @@ class Reader:
             return known
         rows = self.query("SELECT body FROM texts WHERE id = ?", name)
         if not rows:
-            raise StoreError(
-                f"the store {self._path} lacks the text {name}: "
-                "its run was removed meanwhile, or it is damaged"
-            )
+            raise self._lacking(f"the text {name}")
         text: str = rows[0][0].decode("utf-8", "surrogatepass")
         if len(text) <= _CACHED_CHARACTERS // 8:
             self._cached += len(text)
@@ -91,3 +90,17 @@ class Reader:
                 self._cached = len(text)
             self._texts[name] = text
         return text
+
+    def _lacking(self, what: str) -> StoreError:
+        return StoreError(
+            f"the store {self._path} lacks {what}: if its run was not removed meanwhile, {DAMAGED}"
+        )
+
+
+def _why(error: Exception) -> str:
+    """In one line, also what pydantic says in many."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']} (if a newer hch wrote it, upgrade)"

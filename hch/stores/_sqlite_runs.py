@@ -60,9 +60,18 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def listed(row: Any) -> RunRow:
-    """The row of the index that `LIST` gave."""
+    """The row of the index that `LIST` gave. Raises ValueError or TypeError for a damaged one."""
     run, started, question, players, *rest = row
-    return RunRow(run, started, question, tuple(json.loads(players)), *rest)
+    named = json.loads(players)
+    texts = [run, question, rest[1], *named]
+    numbers = [started, rest[0], *rest[2:]]
+    if not (
+        isinstance(named, list)
+        and all(isinstance(value, str) for value in texts)
+        and all(isinstance(value, int | float) for value in numbers)
+    ):
+        raise ValueError(f"run {run!r} is not listed as it was written")
+    return RunRow(run, started, question, tuple(named), *rest)
 
 
 def begin(db: sqlite3.Connection, run: str) -> tuple[int, Tally]:

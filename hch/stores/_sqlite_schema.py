@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from hch.errors import StoreError
+from hch.stores._files import size
 
 APPLICATION = 0x48434831
 """`HCH1` in the file's header: what tells a store from another program's SQLite file."""
@@ -96,32 +98,68 @@ MIGRATIONS: tuple[str, ...] = (_FIRST,)
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Raise what sqlite3 raises in here as StoreError: what, where, and what to do."""
+def translated(path: Path, *, resumable: bool = False) -> Iterator[None]:
+    """Raise what fails in here as StoreError: what, where, and what to do.
+
+    `resumable` says whether something is kept of a run that is being written. Anything but
+    sqlite3's and the system's errors comes of rows that hch cannot have written.
+    """
+    then = ", then resume the run" if resumable else ", or name another with --store"
     try:
         yield
     except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        hint = next((text for start, text in _HINTS.items() if name.startswith(start)), "")
-        raise StoreError(f"the store {path}: {error}{hint and ': ' + hint}") from error
+        hint = _hint(error)
+        raise StoreError(f"the store {path}: {error}{hint.format(then=then)}") from error
     except OSError as error:
-        raise StoreError(f"the store {path}: {error.strerror or error}") from error
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        todo = _FULL.format(then=then) if full else f"{_CANTOPEN}, or name another with --store"
+        raise StoreError(f"the store {path}: {error.strerror or error}: {todo}") from error
+    except DAMAGE as error:
+        raise damaged(path, error) from error
 
 
+DAMAGE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What may be raised of rows that were damaged; UnicodeError and pydantic's are ValueErrors."""
+
+
+def damaged(path: Path, what: object) -> StoreError:
+    return StoreError(f"the store {path}: {what}: {DAMAGED}")
+
+
+DAMAGED = "the file is damaged; copy it, and rescue the copy with sqlite3's .recover"
+_FULL = "make room on the disk{then}"
+_CANTOPEN = "see whether it and its folder may be read and written"
 _HINTS = {
     "SQLITE_BUSY": "another process holds it; try again when that has ended",
-    "SQLITE_FULL": "make room on the disk, then resume the run",
+    "SQLITE_FULL": _FULL,
     "SQLITE_READONLY": "make the file and its folder writable, or name another with --store",
-    "SQLITE_CANTOPEN": "see whether its folder exists and may be read and written",
-    "SQLITE_IOERR": "the disk failed; resume the run when it works again",
-    "SQLITE_CORRUPT": "the file is damaged; copy it, and rescue the copy with sqlite3's .recover",
+    "SQLITE_CANTOPEN": f"{_CANTOPEN}, or name another with --store",
+    "SQLITE_IOERR": "the disk failed; see that it works{then}",
+    "SQLITE_CORRUPT": DAMAGED,
+    "SQLITE_CONSTRAINT": DAMAGED,
+    "SQLITE_ERROR": DAMAGED,
     "SQLITE_NOTADB": "this is no store of hch; name another with --store",
 }
 
 
+def _hint(error: sqlite3.Error) -> str:
+    """What to do; sqlite3 names no code where a column holds no UTF-8."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if not name and isinstance(error, sqlite3.OperationalError):
+        name = "SQLITE_CORRUPT"
+    return next((f": {text}" for start, text in _HINTS.items() if name.startswith(start)), "")
+
+
 def connect(path: Path, options: str, patience: float) -> sqlite3.Connection:
     """A connection with that query of a SQLite URI; waits `patience` seconds for locks."""
-    address = f"file:{quote(str(path.absolute()))}?{options}"
+    address = f"file:{quote(os.fsencode(path.absolute()))}?{options}"
     return sqlite3.connect(
         address, uri=True, timeout=patience, isolation_level=None, check_same_thread=False
     )
@@ -129,11 +167,12 @@ def connect(path: Path, options: str, patience: float) -> sqlite3.Connection:
 
 def version(db: sqlite3.Connection, path: Path) -> int:
     """The schema's version, 0 for none. Raises StoreError where it is not ours or newer."""
-    application = db.execute("PRAGMA application_id").fetchone()[0]
-    found: int = db.execute("PRAGMA user_version").fetchone()[0]
-    empty = db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
-    if empty:
+    application, found = _marks(db)
+    if db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
+        if application == APPLICATION and found > 0:
+            raise damaged(path, "its tables are gone")
         return 0
+    application, found = _marks(db)  # again: another process may have made the schema just now
     if application != APPLICATION:
         raise StoreError(
             f"the store {path} is another program's SQLite file: name another with --store"
@@ -144,6 +183,12 @@ def version(db: sqlite3.Connection, path: Path) -> int:
             f"{len(MIGRATIONS)}): upgrade hch, or name another with --store"
         )
     return found
+
+
+def _marks(db: sqlite3.Connection) -> tuple[int, int]:
+    pragmas = "PRAGMA application_id", "PRAGMA user_version"
+    application, found = (db.execute(pragma).fetchone()[0] for pragma in pragmas)
+    return application, found
 
 
 def migrate(db: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
@@ -164,7 +209,8 @@ def migrate(db: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> No
 
 def open_to_write(path: Path, patience: float, pragmas: Mapping[str, int]) -> sqlite3.Connection:
     """Open or make the store, its folder too, with its schema up to date."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if size(path) is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
     db = connect(path, "mode=rwc", patience)
     try:
         current = version(db, path)
@@ -183,7 +229,7 @@ def open_to_write(path: Path, patience: float, pragmas: Mapping[str, int]) -> sq
 
 def open_to_read(path: Path, patience: float) -> sqlite3.Connection | None:
     """Open the store for reading only; None where there is none yet. Makes no file that stays."""
-    if not path.exists() or path.stat().st_size == 0:
+    if not size(path):
         return None
     writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
     db = connect(path, "mode=rw" if writable else _frozen(path), patience)

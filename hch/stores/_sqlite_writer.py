@@ -16,6 +16,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, TypeAlias
 
+from hch.errors import StoreError
 from hch.events import Event
 from hch.stores._codec import Packer
 from hch.stores._index import shown
@@ -80,7 +81,10 @@ class Writer:
             if run is None:
                 run = written[name] = self._runs[name] = self._runs.get(name) or _Run(db, name)
                 run.texts = texts
-            body, blob = run.pack(event)
+            try:
+                body, blob = run.pack(event)
+            except (TypeError, ValueError, RecursionError) as error:
+                raise StoreError(f"run {shown(name)}, {event.type}: {error}") from error
             id_ = run.base + run.tally.add(at, event)
             events += (id_, at, event.type, _subject(event), body)
             if blob:

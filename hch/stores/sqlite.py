@@ -35,12 +35,13 @@ from typing import Self
 from hch.errors import StoreError
 from hch.events import Event, Record
 from hch.protocols import RunRow
+from hch.stores._files import named, size
 from hch.stores._group import GroupCommit
 from hch.stores._index import shown
 from hch.stores._locks import RunLocks
 from hch.stores._sqlite_reader import Reader
 from hch.stores._sqlite_runs import LIST, listed, rebuild, remove, transaction
-from hch.stores._sqlite_schema import open_to_read, open_to_write, translated
+from hch.stores._sqlite_schema import damaged, open_to_read, open_to_write, translated
 from hch.stores._sqlite_writer import Queued, Writer
 
 _LOCKS = 100
@@ -50,20 +51,22 @@ _LOCKS = 100
 class SqliteStore:
     """A `hch.protocols.Store` in one file; usable again after `close`.
 
-    Waits `patience` seconds for another process's lock. `pragmas` are set on what writes.
+    Raises UsageError where `path` can be no file's. Waits `patience` seconds for another process's
+    lock. `pragmas` are set on what writes.
     """
 
     def __init__(
         self, path: str | Path, *, patience: float = 10.0, pragmas: Mapping[str, int] | None = None
     ) -> None:
         self.place = str(path)
-        self._path = Path(path).expanduser()
+        self._path = named(path)
         self._patience = patience
         self._pragmas = pragmas or {}
-        self._locks = RunLocks(self._path.with_name(f"{self._path.name}.locks"))
+        self._locks = RunLocks(self._path)
         self._writer = Writer(self._open)
         self._group: GroupCommit[Queued] = GroupCommit(self._write)
         self._reader: Reader | None = None
+        self._kept: set[str] = set()
 
     def append(self, run: str, at: float, event: Event) -> None:
         self._group.put((run, at, event))
@@ -80,7 +83,8 @@ class SqliteStore:
 
     def runs(self) -> list[RunRow]:
         reader = self._read()
-        rows = [listed(row) for row in reader.query(LIST)] if reader else []
+        with translated(self._path):
+            rows = [listed(row) for row in reader.query(LIST)] if reader else []
         return [
             replace(row, status="running")
             if row.status == "unfinished" and self._locks.held(row.run)
@@ -105,8 +109,10 @@ class SqliteStore:
                     for run in some:
                         remove(db, numbers[run])
                         self._writer.forget(run)
+                        self._kept.discard(run)
 
     def live(self, run: str) -> AbstractContextManager[None]:
+        size(self._path)  # before a lock is made beside what can be no store
         return self._locks.hold(run)
 
     def rebuild_index(self) -> None:
@@ -120,10 +126,11 @@ class SqliteStore:
         try:
             self._group.close()
         finally:
-            self._writer.close()
-            if self._reader is not None:
-                self._reader.close()
-                self._reader = None
+            with translated(self._path):
+                self._writer.close()
+                if self._reader is not None:
+                    self._reader.close()
+                    self._reader = None
 
     def __enter__(self) -> Self:
         return self
@@ -140,8 +147,10 @@ class SqliteStore:
         return open_to_write(self._path, self._patience, self._pragmas)
 
     def _write(self, group: Sequence[Queued]) -> None:
-        with translated(self._path):
+        runs = {run for run, _, _ in group}
+        with translated(self._path, resumable=not runs.isdisjoint(self._kept)):
             self._writer.write(group)
+        self._kept |= runs
 
     def _read(self) -> Reader | None:
         """What reads this store, own events included; None while there is no store."""
@@ -161,8 +170,13 @@ class SqliteStore:
         )
         if not reader or not found:
             raise StoreError(f"there is no run {shown(run)} in the store {self.place}")
-        return reader, *found[0]
+        number, last = found[0]
+        if not isinstance(last, int):
+            raise damaged(self._path, f"run {shown(run)} has no last event")
+        self._kept.add(run)
+        return reader, number, last
 
 
 def build(arg: str) -> SqliteStore:
+    """The store in that file. Raises UsageError where it can be no file's name."""
     return SqliteStore(arg)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,12 +123,14 @@ def test_context_goes_along_untrusted_and_a_manual_into_every_prompt(
         ("folder", "cannot be read: Is a directory"),
         ("binary", "is not a text file in UTF-8"),
         ("zeros", "is not a text file in UTF-8"),
+        ("pipe", "is not a regular file"),
     ],
 )
 def test_a_file_that_is_no_text_is_named(
     typed: Typed, home: Path, option: str, name: str, reason: str
 ) -> None:
     (home / "folder").mkdir()
+    os.mkfifo(home / "pipe")
     (home / "binary").write_bytes(b"\x7fELF\x80\xff")
     (home / "zeros").write_bytes(b"a\0b")
     done = typed("ask", "What is 2 + 3?", option, name)
@@ -142,13 +146,25 @@ def test_a_file_that_is_no_text_is_named(
         (["-m", "openai:x"], 6, "OPENAI_API_KEY is not set"),
         (["-s", "factord"], 2, "no strategy 'factord': did you mean 'factored'?"),
         (["-s", "factored"], 6, "there is no model"),
-        (["--depth", "-1"], 2, "depth -1 is below 0"),
+        (["--depth", "-1"], 2, "depth -1 is not between 0"),
         (["--at", "0"], 2, "--at '0': write LEVELS=PLAYER"),
         (["--at", "0="], 2, "--at '0=': write LEVELS=PLAYER"),
         (["--at", "7=script"], 2, "levels '7' are not within 0 to 2"),
         (["--budget", "5parsecs"], 2, "budget '5parsecs' is not an amount"),
         (["--prompts", "nowhere"], 2, "prompts folder nowhere is no folder"),
         (["--task", "nonesuch"], 2, "no task 'nonesuch'"),
+        (["--budget", ""], 2, "--budget is empty"),
+        (["--budget", "٣calls"], 2, "write it in ASCII"),
+        (["-m", " "], 2, "--model is empty"),
+        (["-s", ""], 2, "--strategy is empty"),
+        (["--task", ""], 2, "--task is empty"),
+        (["--store", ""], 2, "--store is empty"),
+        (["--prompts", ""], 2, "--prompts is empty"),
+        (["--at", "0=script", "--at", "0=direct"], 2, "for the levels 0 twice"),
+        (["--at", "1+=script", "--at", "1-2=direct"], 2, "the levels 1+ and 1-2: the same"),
+        (["--at", "٠=script"], 2, "write LEVELS=PLAYER"),
+        (["-m", "scripted:x.toml,latency=nan"], 2, "latency='nan'"),
+        (["-m", "scripted:x.toml,latency=-3"], 2, "latency='-3'"),
     ],
 )
 def test_wrong_use_sends_and_keeps_nothing(
@@ -203,7 +219,7 @@ ROOT: dict[str, Any] = {"match": "."}
             {"reply": "x"},
             ["--budget", "10tokens,5calls"],
             3,
-            "start anew with a larger budget: hch ask … --budget 10calls,20tokens",
+            "start anew with a larger budget: hch ask … --budget 5calls,",
         ),
         ({"reply": "I will not", "finish": "refusal"}, [], 1, "no answer (unanswered): I will not"),
         ({"reply": "CANNOT ANSWER: too hard"}, [], 1, "no answer (unanswered): too hard"),
@@ -291,3 +307,77 @@ def test_a_reason_is_made_safe_on_stderr_too(home: Path) -> None:
     assert done.err.startswith("hch: no answer (unanswered): \\x1b[31mred\\x1b]52")
     assert done.err.isprintable() is False  # the newline at its end
     assert done.err[:-1].isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("defaults = {budget = '5parsecs'}", "defaults.budget: budget '5parsecs' is not an amount"),
+        ("defaults = {model = 'scriptd:x'}", "defaults.model: no model 'scriptd'"),
+        ("defaults = {strategy = 'a,b'}", "defaults.strategy: 'b' in 'a,b' is not an option"),
+    ],
+)
+def test_a_wrong_setting_is_told_with_its_file(
+    typed: Typed, home: Path, text: str, said: str
+) -> None:
+    (home / "hch.toml").write_text(text)
+    done = typed("ask", "What is 2 + 3?")
+    assert (done.code, done.out) == (6, "")
+    assert done.err.startswith(f"hch: {home / 'hch.toml'}: {said}")
+
+
+def test_a_new_run_with_the_suggested_budget_answers(typed: Typed, home: Path) -> None:
+    model = rules(home / "rules.toml", {"match": ".", "reply": "x"})
+    words = ("ask", "Why?", "--depth", "0", "-m", model, "--budget")
+    done = typed(*words, "1ktokens")
+    assert done.code == 3
+    [larger] = re.findall(r"--budget (\S+)", done.err.splitlines()[0])
+    assert typed(*words, larger).out == "x\n"
+
+
+def test_a_run_in_memory_has_nothing_to_show_later(typed: Typed) -> None:
+    done = typed("ask", "What is 2 + 3?", "--store", "memory")
+    assert (done.code, done.out) == (0, "5\n")
+    assert "hch show" not in done.err
+
+
+def test_notices_are_for_runs_that_begin_and_for_levels_nobody_was_named_for(
+    typed: Typed, home: Path
+) -> None:
+    (home / "notes.txt").write_text("no store", "utf-8")
+    assert "built-in" not in typed("ask", "What is 2 + 3?", "--store", "notes.txt").err
+    model = rules(home / "rules.toml", {"match": ".", "reply": "7"})
+    at = ("--at", f"0=direct@{model}", "--at", "1+=script")
+    assert "built-in" not in typed("ask", "What is 2 + 3?", *at).err
+    assert "built-in" in typed("ask", "What is 2 + 3?", *at[:2]).err
+
+
+def test_an_answer_that_cannot_be_encoded_is_spelled(home: Path) -> None:
+    model = rules(home / "rules.toml", {"match": ".", "reply": "a → ✓"})
+    done = hch("ask", "Why?", "--depth", "0", "-m", model, PYTHONIOENCODING="ascii")
+    assert done.out == "a \\u2192 \\u2713\n"
+
+
+def test_a_closed_terminal_stops_a_run_in_order(home: Path) -> None:
+    model = two_parts(home / "rules.toml", latency=600)
+    with Screen("ask", "Big?", "--depth", "1", "-m", model, TERM="xterm") as screen:
+        screen.until("3 nodes, 2 open, 3 calls, 1 in flight")
+        screen.send(signal.SIGHUP)
+        said = screen.rest()
+        assert screen.code == 129
+    assert "hch: go on with: hch resume" in said
+
+
+@pytest.mark.leaves_open
+def test_calls_of_unknown_outcome_are_told(home: Path) -> None:
+    model = two_parts(home / "rules.toml", latency=600)
+    with Screen("ask", "Big?", "--depth", "1", "-m", model, TERM="xterm") as screen:
+        screen.until("3 nodes, 2 open, 3 calls, 1 in flight")
+        screen.send(signal.SIGKILL)
+        screen.rest()
+    unknown = "1 call of unknown outcome, counted at its worst case"
+    assert unknown in hch("show").out
+    said = json.loads(hch("show", "--json").out)["unknown"]
+    assert (said["calls"], len(said["requests"])) == (1, 1)
+    two_parts(home / "rules.toml")
+    assert unknown in hch("resume").err

@@ -56,13 +56,19 @@ async def test_quiet_draws_nothing() -> None:
 
 def test_a_terminal_gets_one_line_in_place_that_is_taken_away(home: Path) -> None:
     model = two_parts(home / "rules.toml", latency=0.3)
-    with Screen("ask", "Big?", "--depth", "1", "-m", model, columns=30) as screen:
+    with Screen("ask", "Big?", "--depth", "1", "-m", model, columns=30, TERM="xterm") as screen:
         said = screen.rest()
     drawn = said.partition("\r\n")[0]
     assert "\r3 nodes, 2 open, 3 calls" in drawn
     assert max(map(len, drawn.split("\r"))) < 30
     assert drawn.endswith("\rthree")
     assert "\x1b" not in said
+
+
+def test_a_terminal_that_cannot_go_back_gets_no_line_in_place(home: Path) -> None:
+    model = two_parts(home / "rules.toml", latency=0.3)
+    with Screen("ask", "Big?", "--depth", "1", "-m", model, TERM="dumb") as screen:
+        assert "\r3 nodes" not in screen.rest()
 
 
 def test_it_works_without_uvloop(home: Path) -> None:

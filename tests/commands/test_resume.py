@@ -30,7 +30,9 @@ def test_a_signal_stops_a_run_and_the_line_it_prints_goes_on(
     home: Path, number: signal.Signals, code: int
 ) -> None:
     model = two_parts(home / "rules.toml", latency=SLOW)
-    with Screen("ask", "Big?", "--depth", "1", "-m", model, "--store", "a b.db") as screen:
+    with Screen(
+        "ask", "Big?", "--depth", "1", "-m", model, "--store", "a b.db", TERM="xterm"
+    ) as screen:
         screen.until("3 nodes, 2 open, 3 calls, 1 in flight")
         screen.send(number)
         said = screen.rest()
@@ -65,7 +67,7 @@ def build():
 @pytest.mark.leaves_open
 def test_a_second_signal_ends_it_at_once(home: Path) -> None:
     env = install(home, "models.stubborn", "stubborn", STUBBORN)
-    with Screen("ask", "Why?", "--depth", "0", "-m", "stubborn", **env) as screen:
+    with Screen("ask", "Why?", "--depth", "0", "-m", "stubborn", TERM="xterm", **env) as screen:
         screen.until("1 in flight")
         screen.send(signal.SIGINT)
         screen.until("not yet")
@@ -132,6 +134,21 @@ def test_a_run_of_python_objects_is_not_resumed_here(typed: Typed) -> None:
     done = typed("resume", run)
     assert done.code == 6
     assert "made in Python" in done.err
+
+
+def test_an_empty_name_is_none(typed: Typed) -> None:
+    typed("ask", "What is 2 + 3?")
+    assert typed("resume", "") == Done(2, "", "hch: RUN is empty\n")
+    assert typed("resume", "--budget", "") == Done(2, "", "hch: --budget is empty\n")
+    assert typed("show", "").code == typed("runs", "rm", "").code == 2
+
+
+def test_show_says_how_to_go_on_as_ask_did(typed: Typed, home: Path) -> None:
+    model = rules(home / "rules.toml", {"match": ".", "reply": "x", "fail": ["http 500"]})
+    stopped = typed("ask", "Why?", "--depth", "0", "-m", model, "--budget", "1calls,90ktokens")
+    line = " ".join(["hch", *resume_line(stopped.err)])
+    assert "--budget 2calls,90ktokens" in line
+    assert typed("show").out.endswith(f"; {line}\n")
 
 
 def test_an_unknown_run(typed: Typed) -> None:

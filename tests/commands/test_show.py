@@ -15,7 +15,9 @@ from rich.cells import cell_len
 
 from hch import HCH, Request, ScriptedModel
 from hch.budget import UNLIMITED, Price
+from hch.commands._report import blemishes
 from hch.commands._rows import MARKS, fit, fitted, rows_of
+from hch.commands._terminal import PLAIN
 from hch.events import (
     Amounts,
     Asked,
@@ -293,3 +295,35 @@ def test_money_and_calls_are_counted() -> None:
         "260101-abc",
     )  # fmt: skip
     assert hch("show").out.endswith("1 node, 1 call, 1.4k tok, $0.004, clean\n")
+
+
+def test_many_refusals_for_one_reason_are_one_row() -> None:
+    events: list[Event] = [opened("0", 1)]
+    events += [asked(parent="0", slot=i, refusal="too many") for i in range(1, 12)]
+    events += [asked(parent="0", slot=12, refusal="too many", more=99_980)]
+    events += [asked(parent="0", slot=99_993, refusal="other")]
+    trace = folded([*events, closed("0")], 2)
+    shown = lines(trace, 100)
+    assert len(shown) == 11
+    assert shown[8].startswith("├─ – HCH_0  Why so? → too many")
+    assert shown[9].startswith("├─ – …and 99,984 more refused: too many")
+    assert shown[10].startswith("└─ – …and 1 more refused: other")
+    assert blemishes(trace) == "99993 refused"
+
+
+def test_what_repeats_a_question_is_one_row() -> None:
+    events = [opened("0", 1), asked(parent="0", slot=1, child="1", more=3), opened("1", 0)]
+    shown = lines(folded([*events, closed("1"), closed("0")], 2), 100)
+    assert shown[1].startswith("├─ ✓ HCH_0  (0.1) Why? → So.")
+    assert shown[2].startswith("└─ ↺ …and 3 more, see 0.1")
+
+
+def test_marks_are_ascii_where_there_is_nothing_else() -> None:
+    typed_in = hch("ask", DEEP, "--depth", "3")
+    assert typed_in.code == 0
+    tree = hch("show", PYTHONIOENCODING="ascii").out.splitlines()[1:-1]
+    assert tree[0].startswith("+ HCH_3  What is")
+    assert tree[2].startswith("|  |- + HCH_1  What is 2 + 3? > 5")
+    assert tree[-1].startswith("   `- + HCH_1")
+    assert len(set(map(PLAIN.get, (mark for mark, _ in MARKS.values())))) == len(MARKS)
+    assert hch("show", "--help", PYTHONIOENCODING="ascii").code == 0

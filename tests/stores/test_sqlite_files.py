@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from hch.errors import StoreError
+from hch.errors import StoreError, UsageError
 from hch.stores import _sqlite_schema as schema
 from hch.stores.sqlite import SqliteStore, build
 from tests.stores.samples import finished, opened, story
@@ -65,8 +67,72 @@ def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_store(tmp_path: Path) -> None:
-    with SqliteStore(tmp_path) as store, pytest.raises(StoreError, match="unable to open"):
-        store.runs()
+    with pytest.raises(UsageError, match="is a folder: name a file"):
+        build(str(tmp_path))
+    late = tmp_path / "late.db"
+    with SqliteStore(late) as store:
+        late.mkdir()
+        _assert_refused(store, "is a folder: name another with --store")
+    assert list(tmp_path.iterdir()) == [late]
+
+
+@pytest.mark.parametrize("name", ["", " ", ".", "..", "/", "a/..", "~", "~nobody-of-that-name/a"])
+def test_a_path_that_names_no_file_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="name a file, as in --store"):
+        build(name)
+
+
+@pytest.mark.parametrize("name", ["\udcff.db", "\ud800", "a\0.db"])
+def test_a_name_that_utf8_cannot_hold_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="not plain UTF-8") as raised:
+        build(f"{tmp_path}/{name}")
+    assert str(raised.value).isascii()
+
+
+def test_a_device_is_no_store() -> None:
+    for name in ("/dev/null", "/dev/full"):
+        with SqliteStore(name) as store:
+            _assert_refused(store, "is no regular file: name another with --store")
+        assert not Path(f"{name}.locks").exists()
+
+
+def test_a_place_that_cannot_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("no folder")
+    (tmp_path / "loop").symlink_to("loop")
+    places = {
+        "/proc/no/such/runs.db": "No such file",
+        f"{tmp_path}/letter/runs.db": "Not a directory",
+        f"{tmp_path}/loop": "symbolic links",
+        f"{tmp_path}/{'x' * 300}": "too long",
+    }
+    for place, why in places.items():
+        store = SqliteStore(place)
+        with pytest.raises(StoreError, match=rf"{why}.*--store") as raised, store.live("a"):
+            pass
+        assert place in str(raised.value)
+        store.append("a", 1.0, opened("k"))
+        with pytest.raises(StoreError, match=rf"{why}.*--store") as raised:
+            store.flush()
+        assert place in str(raised.value)
+        assert "resume" not in str(raised.value)
+        store.close()
+
+
+def _assert_refused(store: SqliteStore, why: str) -> None:
+    """Whatever is done with it, to write included."""
+    uses: list[Callable[[], object]] = [
+        store.runs,
+        lambda: store.events("a"),
+        lambda: store.live("a"),
+        lambda: store.remove(["a"]),
+        store.rebuild_index,
+        lambda: write(store, "a", opened("k")),
+    ]
+    for use in uses:
+        with pytest.raises(StoreError, match=why) as raised:
+            use()
+        assert store.place in str(raised.value)
+        assert "resume" not in str(raised.value)
 
 
 def test_a_newer_version_is_refused(path: Path) -> None:
@@ -148,6 +214,19 @@ def test_a_full_disk_ends_writing_and_keeps_what_was_durable(path: Path) -> None
         assert store.runs()[0].tokens == 12 * len(durable)
 
 
+def test_a_disk_that_is_full_at_the_start_leaves_nothing_to_resume(path: Path) -> None:
+    with SqliteStore(path, pragmas={"max_page_count": 1}) as store:
+        with pytest.raises(StoreError, match=r"make room on the disk, or .*--store") as raised:
+            write(store, "a", *story())
+        assert "resume" not in str(raised.value)
+    with SqliteStore(path) as store:
+        write(store, "a", opened("k"))
+    with SqliteStore(path, pragmas={"max_page_count": 1}) as store:
+        assert len(list(store.events("a"))) == 1
+        with pytest.raises(StoreError, match="make room on the disk, then resume the run"):
+            write(store, "a", *(opened(f"k{n}", "x" * 999) for n in range(100)))
+
+
 def test_a_damaged_file_is_told(path: Path) -> None:
     with SqliteStore(path) as store:
         for number in range(50):
@@ -157,6 +236,107 @@ def test_a_damaged_file_is_told(path: Path) -> None:
     path.write_bytes(data)
     with SqliteStore(path) as store, pytest.raises(StoreError, match=r"damaged|malformed"):
         list(store.events("a"))
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_damage_is_told_whatever_is_done(path: Path, seed: int) -> None:
+    random = Random(seed)
+    with SqliteStore(path) as store:
+        for run in ("a", "b"):
+            write(store, run, *story())
+            for number in range(30):
+                write(store, run, finished(f"r{number}", text="é" * random.randrange(2000)))
+    data = bytearray(path.read_bytes())
+    if seed % 2:
+        data[4096:] = random.randbytes(len(data) - 4096)
+    else:  # here and there
+        for _ in range(random.choice([5, 50, 500])):
+            data[random.randrange(4096, len(data))] = random.randrange(256)
+    path.write_bytes(data)
+    uses: list[Callable[[SqliteStore], object]] = [
+        lambda store: store.runs(),
+        lambda store: list(store.events("a")),
+        lambda store: list(store.events("b", "CallFinished")),
+        lambda store: write(store, "a", *story()),
+        lambda store: store.rebuild_index(),
+        lambda store: store.remove(["b"]),
+    ]
+    told = [error for use in uses if (error := _told(path, use))]
+    assert told if seed % 2 else True
+    for error in told:
+        assert str(path) in error
+        assert "the file is damaged; copy it" in error or "there is no run" in error
+        assert "\n" not in error
+
+
+def _told(path: Path, use: Callable[[SqliteStore], object]) -> str:
+    """What is raised where the store is used so; only a StoreError may be."""
+    try:
+        with SqliteStore(path, patience=0.1) as store:
+            use(store)
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE event_log SET body = CAST(x'ff22' AS TEXT)",
+        "UPDATE event_log SET body = x'ff'",
+        "UPDATE event_log SET body = 7",
+        "UPDATE event_log SET body = '{'",
+        "UPDATE event_log SET body = '[]'",
+        """UPDATE event_log SET body = '{"$text": [[]]}'""",
+        """UPDATE event_log SET body = '{"$dict": 7}'""",
+        "UPDATE event_log SET at = 'late'",
+        "DELETE FROM event_log WHERE type = 'Thought'",
+        "DELETE FROM event_log WHERE type = 'RunFinished'",
+        "DELETE FROM replies",
+        "UPDATE run_index SET last = 'many'",
+    ],
+)
+def test_rows_that_nobody_has_written_are_damage(path: Path, damage: str) -> None:
+    with SqliteStore(path) as store:
+        write(store, "a", *story())
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute(damage)
+    db.close()
+    error = _told(path, lambda store: list(store.events("a")))
+    assert "the file is damaged; copy it" in error
+    assert str(path) in error
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE run_index SET question = CAST(x'ff' AS TEXT)",
+        "UPDATE run_index SET players = '7'",
+        "UPDATE run_index SET players = x'ff'",
+        "UPDATE run_index SET players = '[1]'",
+        "UPDATE run_index SET started = 'late'",
+        "UPDATE run_index SET status = x'ff'",
+    ],
+)
+def test_rows_of_the_index_that_nobody_has_written_are_damage(path: Path, damage: str) -> None:
+    with SqliteStore(path) as store:
+        write(store, "a", *story())
+        before = store.runs()
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute(damage)
+    db.close()
+    assert "the file is damaged; copy it" in _told(path, lambda store: store.runs())
+    with SqliteStore(path) as store:
+        store.rebuild_index()
+        assert store.runs() == before
+
+
+def test_a_file_of_ours_whose_tables_are_gone_is_damaged(path: Path) -> None:
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute(f"PRAGMA application_id = {schema.APPLICATION}")
+    db.execute("PRAGMA user_version = 1")
+    db.close()
+    assert "the file is damaged" in _told(path, lambda store: store.runs())
 
 
 def test_an_event_that_cannot_be_understood_is_told(path: Path) -> None:

@@ -1,0 +1,43 @@
+"""What was typed: nothing that looks given and is not, no digits but ASCII's, files that end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hch.errors import UsageError
+
+
+def check_filled(**given: str | Sequence[str] | None) -> None:
+    """Raises UsageError for an option that was given an empty text."""
+    for name, value in given.items():
+        texts = [value] if isinstance(value, str) else value or ()
+        if not all(text.strip() for text in texts):
+            raise UsageError(f"{name if name.isupper() else f'--{name}'} is empty")
+    amounts = given.get("budget")
+    if isinstance(amounts, str) and not amounts.isascii():
+        raise UsageError(f"budget {amounts!r} is not an amount: write it in ASCII, such as 50calls")
+
+
+def read_text(path: str, what: str) -> str:
+    """A text file's content. Raises UsageError, naming it, where it is none or cannot be read."""
+    file = Path(path)
+    try:
+        if file.exists() and not file.is_file() and not file.is_dir():
+            raise UsageError(f"{what} file {path} is not a regular file")
+        data = file.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{what} file {path} cannot be read: {reason}") from error
+    return decoded(data, f"{what} file {path} is not a text file in UTF-8")
+
+
+def decoded(data: bytes, wrong: str) -> str:
+    """Bytes as text. Raises UsageError, saying what is wrong, where they are none."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(wrong) from error
+    if "\0" in text:
+        raise UsageError(wrong)
+    return text
