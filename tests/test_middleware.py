@@ -678,7 +678,7 @@ async def test_attempts_are_numbered_on_from_those_on_record(store: Store) -> No
 async def test_a_reply_dearer_than_its_worst_case_is_kept_and_stops_the_run(store: Store) -> None:
     dear = good(usage=Usage(5000, 2))
     attempt = Attempt([dear, good()], store)
-    with pytest.raises(BillExhausted, match="small reported more than .* 4956 tokens"):
+    with pytest.raises(BillExhausted, match=r"small reported more than .* 4956 tokens"):
         await attempt.model.complete(question())
     [end] = store.of(CallFinished)
     assert end.completion() == dear

@@ -20,11 +20,14 @@ def check_filled(**given: str | Sequence[str] | None) -> None:
 
 
 def read_text(path: str, what: str) -> str:
-    """A text file's content. Raises UsageError, naming it, where it is none or cannot be read."""
+    """A text file's content. Raises UsageError, naming it, where it is none or cannot be read.
+
+    A pipe is read to its end, so that `--context <(command)` works.
+    """
     file = Path(path)
     try:
-        if file.exists() and not file.is_file() and not file.is_dir():
-            raise UsageError(f"{what} file {path} is not a regular file")
+        if file.is_char_device() or file.is_block_device():
+            raise UsageError(f"{what} file {path} is a device")
         data = file.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
