@@ -160,7 +160,7 @@ class Asked(Wire):
     question: Words
     child: str | None = None
     refusal: Chars | None = None
-    more: Annotated[int, Field(ge=0)] = 0
+    more: int = 0
 
 
 class PrimitiveAnswered(Wire):
