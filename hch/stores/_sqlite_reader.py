@@ -61,6 +61,9 @@ class Reader:
         with self._lock:
             self._db.close()
 
+    def __del__(self) -> None:
+        self._db.close()
+
     def _record(self, run: str, id_: int, at: float, body: str) -> Record:
         seq = id_ & LAST
         with self._lock:

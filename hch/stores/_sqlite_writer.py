@@ -58,6 +58,10 @@ class Writer:
             self._db.close()
             self._db = None
 
+    def __del__(self) -> None:
+        if self._db is not None:
+            self._db.close()
+
     def _write(self, db: sqlite3.Connection, group: Sequence[Queued]) -> None:
         try:
             with transaction(db):
