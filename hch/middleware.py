@@ -153,7 +153,9 @@ class Retrying(Wrapper):
             self._journal.write(gone.model_copy(update={"dead": True}))
         self._endpoint.row.clear()
         await self._journal.durable()
-        return DeadEndpoint(f"{self._endpoint.name} does not answer: {error}")
+        name = self._endpoint.name
+        said = str(error).removeprefix(f"{name}: ")
+        return DeadEndpoint(f"{name} does not answer: {said}")
 
 
 class Throttled(Wrapper):

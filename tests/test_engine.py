@@ -302,6 +302,13 @@ def test_a_dead_endpoint_stops_the_run_and_its_failures_are_no_record():
     assert asyncio.run(alive.resume(run.id).finish())[0].text == "here"
 
 
+def test_a_dead_server_is_named_once():
+    model = "openai:x,base_url=http://127.0.0.1:1/v1"
+    with pytest.raises(DeadEndpoint) as told:
+        HCH(model=model, depth=0, store=memory(), pause=0.0, attempts=2).ask_sync("q?")
+    assert str(told.value).count("http://127.0.0.1:1/v1") == 1
+
+
 def test_the_seconds_of_a_budget_are_the_runs_deadline():
     hch = HCH(model=ScriptedModel({"q?": "late"}, latency=30), depth=0, store=memory(), budget="1s")
     with pytest.raises(BillExhausted, match="1 s are over"):

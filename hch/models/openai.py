@@ -217,9 +217,9 @@ def _key(
         return None, ""
     key = keys.get(name, SecretStr("")).get_secret_value().strip()
     if not key:
-        raise ConfigError(
-            f"{name} is not set: set it to a key for {url}; its name ends in _API_KEY"
-        )
+        if not name.endswith("_API_KEY"):
+            raise ConfigError(f"{name} is no name for a key: keys are read from NAME_API_KEY only")
+        raise ConfigError(f"{name} is not set: set it to a key for {url}")
     if not key.isascii() or not key.isprintable():
         raise ConfigError(f"{name} has characters that no key has: set it anew")
     return SecretStr(key), name

@@ -105,6 +105,8 @@ def test_openai_itself_wants_a_key() -> None:
         build("openai:small")
     with pytest.raises(ConfigError, match="MINE_API_KEY is not set"):
         build("openai:small,base_url=http://127.0.0.1:1/v1,api_key_env=MINE_API_KEY", KEYS)
+    with pytest.raises(ConfigError, match="MINE is no name for a key"):
+        build("openai:small,base_url=http://127.0.0.1:1/v1,api_key_env=MINE", KEYS)
     with pytest.raises(ConfigError, match="characters") as fault:
         build("openai:small", {"OPENAI_API_KEY": SecretStr(f"{CANARY}\u201d")})
     assert CANARY not in str(fault.value)
