@@ -121,47 +121,45 @@ class Purse:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What a model costs, in micro-dollars a token (that is dollars a million tokens)."""
+    """What a model costs, in micro-dollars a token (that is dollars a million tokens).
+
+    Cached input costs as fresh input, and reasoning as other output, where they have no own price.
+    """
 
     input: float = 0.0
     output: float = 0.0
     cached: float | None = None
+    reasoning: float | None = None
+
+    @property
+    def free(self) -> bool:
+        return not any((self.input, self.output, self.cached, self.reasoning))
 
     def cost(self, usage: Usage) -> int:
         """The true price of a call, rounded up to whole micro-dollars."""
         cached = self.input if self.cached is None else self.cached
         fresh = max(0, usage.input - usage.cached)
-        return _up(fresh * self.input + usage.cached * cached + usage.output * self.output)
+        return _up(fresh * self.input + usage.cached * cached + self._written(usage))
 
     def uncached(self, usage: Usage) -> int:
         """The price with cached input counted as fresh: what a grant is charged."""
-        return _up(usage.input * self.input + usage.output * self.output)
+        return _up(usage.input * self.input + self._written(usage))
+
+    def worst(self, input_tokens: int, output_tokens: int) -> int:
+        """The most that so many tokens can cost, of whatever kind they turn out to be."""
+        read = max(self.input, self.cached or 0.0)
+        written = max(self.output, self.reasoning or 0.0)
+        return _up(input_tokens * read + output_tokens * written)
+
+    def _written(self, usage: Usage) -> float:
+        reasoning = self.output if self.reasoning is None else self.reasoning
+        plain = max(0, usage.output - usage.reasoning)
+        return plain * self.output + usage.reasoning * reasoning
 
 
 def _up(microusd: float) -> int:
     """Rounded up, but not for what a float's last digits have over."""
     return ceil(round(microusd, 6))
-
-
-_ORDINARY = 10_000
-"""Tokens of a prompt that no provider charges a higher tier for."""
-
-
-def price_of(provider: str, model: str | None) -> Rate | None:
-    """A model's price for ordinary prompts by `genai-prices`; None where it has none."""
-    from genai_prices import Usage as Counted
-    from genai_prices import calc_price
-
-    def dollars(**tokens: int) -> float:
-        price = calc_price(Counted(**tokens), model_ref=model or "", provider_id=provider)
-        return float(price.total_price) * 1_000_000 / _ORDINARY
-
-    try:
-        fresh = dollars(input_tokens=_ORDINARY)
-        cached = dollars(input_tokens=_ORDINARY, cache_read_tokens=_ORDINARY)
-        return Rate(fresh, dollars(output_tokens=_ORDINARY), cached)
-    except LookupError:
-        return None
 
 
 _VOWELS, _COMMON = b"aeiou", b"bcdfghlmnprsty"
@@ -187,7 +185,7 @@ def token_bound(body: str) -> int:
 
 def worst_call(input_tokens: int, max_tokens: int, rate: Rate | None) -> Price:
     """The most that one call with this input can cost; a model without a rate costs no dollars."""
-    dollars = 0 if rate is None else rate.uncached(Usage(input_tokens, max_tokens))
+    dollars = 0 if rate is None else rate.worst(input_tokens, max_tokens)
     return Price(1, input_tokens + max_tokens, dollars)
 
 

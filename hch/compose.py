@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Any, cast
 
 from hch import registry
-from hch.budget import CURRENCIES, UNLIMITED, Price, parse_budget, price_of
+from hch.budget import CURRENCIES, UNLIMITED, Price, Rate, parse_budget, root_grant
 from hch.config import Config
 from hch.errors import ConfigError, UsageError
+from hch.forecast import Estimate, Unwritten, estimate
+from hch.prices import price_of, source
 from hch.prompts import PromptSet, reader, shipped
-from hch.protocols import Model, Store, Strategy, Task
+from hch.protocols import Model, Person, Store, Strategy, Task
 from hch.registry import PlayerSpec, Spec
-from hch.rules import Limits, Player
+from hch.rules import Limits, Player, Rules
 from hch.run import Calling, Result, Run, Setup, roots_of
 from hch.trace import Trace
 from hch.types import Question, Text
 
-KEYED_CAP = Price(calls=200, tokens=500_000, microusd=inf, nodes=inf)
-"""The cap where a key pays for the model and no budget is given."""
+PAID_CAP = Price(calls=200, tokens=500_000, microusd=inf, nodes=inf)
+"""The cap where a model costs money and no budget is given."""
 
 DEEPEST = 10_000
 
@@ -41,8 +43,9 @@ class HCH:
     run's cap (`2usd,50calls`). `store` is a spec, a path or an object; `manual` a text for every
     prompt; `prompts` a folder that is looked into before the shipped one. `answer_tokens` bounds
     a reply, `fanout` a node's sub-questions, `concurrency` an endpoint's requests in flight,
-    `attempts` those of a call, which lasts `timeout` seconds at most. Raises UsageError and
-    ConfigError, before anything is sent.
+    `attempts` those of a call, which lasts `timeout` seconds at most. `prices` go over the known
+    ones and those of the configuration, by model spec; `person` plays `human`. Raises UsageError
+    and ConfigError, before anything is sent.
     """
 
     depth: int | None = None
@@ -61,6 +64,8 @@ class HCH:
     attempts: int = 6
     timeout: float = 600.0
     pause: float = 0.5
+    prices: Mapping[str, Rate | None] = field(default_factory=dict)
+    person: Person | None = None
     config: Config = field(default_factory=Config.read)
 
     async def ask(self, question: str | Question, *, context: Sequence[str | Text] = ()) -> Result:
@@ -94,17 +99,47 @@ class HCH:
         self, questions: Sequence[str | Question], *, context: Sequence[str | Text] = ()
     ) -> Run:
         """A run with these roots, ready to `finish`; every root is sent the context texts along."""
+        roots = self._roots(questions, context)
+        self._check_cap(len(roots))
+        return Run.new(self._setup(self._prompts(), *self.cap), self.kept_in, roots)
+
+    async def forecast(
+        self,
+        question: str | Question,
+        *,
+        context: Sequence[str | Text] = (),
+        fanout: int | None = None,
+    ) -> Estimate:
+        """What asking this will cost; `fanout` is how many sub-questions nodes typically ask.
+
+        Nothing is sent. Raises what `ask` raises before it sends anything.
+        """
+        [root] = self._roots([question], context)
+        self._check_cap(1)
+        setup = self._setup(self._prompts(), *self.cap)
+        rules = Rules(
+            setup.players, setup.prompts, Unwritten(), setup.limits, self.seed, setup.manual,
+            setup.task,
+        )  # fmt: skip
+        cap = setup.cap
+        return await estimate(rules, root, cap=cap, grant=root_grant(cap, 1), fanout=fanout)
+
+    def _roots(
+        self, questions: Sequence[str | Question], context: Sequence[str | Text]
+    ) -> list[Question]:
         texts = tuple(t if isinstance(t, Text) else Text(t, "document", False) for t in context)
         roots = [q if isinstance(q, Question) else Question(Text(q), texts) for q in questions]
         if not roots or any(not root.text.body.strip() for root in roots):
             raise UsageError("the question is empty")
+        return roots
+
+    def _check_cap(self, roots: int) -> None:
         cap = self.cap[0]
         thinks = any(player.model for player in self.players)
-        if cap.nodes < len(roots) or (thinks and cap.calls < len(roots)):
+        if cap.nodes < roots or (thinks and cap.calls < roots):
             raise UsageError(
-                f"the budget is less than a node and a call for each of {len(roots)} questions"
+                f"the budget is less than a node and a call for each of {roots} questions"
             )
-        return Run.new(self._setup(self._prompts(), *self.cap), self.kept_in, roots)
 
     def resume(self, run: str, *, budget: str | None = None) -> Run:
         """An unfinished run of this store, to go on as it was set up; `budget` raises its cap.
@@ -122,21 +157,23 @@ class HCH:
                 f"these are {_by_level(players)}"
             )
         cap, seconds = _raised(trace, budget) if budget else (trace.cap, None)
+        _check_patience([player.model for player in self.players if player.model], seconds)
         prompts = PromptSet(started.prompts.__getitem__, self._wanted())
         setup = self._setup(prompts, started.cap.price(), seconds)
         return Run(run, setup, self.kept_in, roots_of(started), cap=cap, resumed=True)
 
     @classmethod
-    def recorded(cls, store: Store, run: str) -> HCH:
-        """The HCH that a run was started with, built from what the store says of it."""
+    def recorded(cls, store: Store, run: str, *, person: Person | None = None) -> HCH:
+        """The HCH that a run was started with, at its prices, from what the store says of it."""
         started = Trace(store.events(run, "RunStarted")).started
         recipe = dict(started.setup)
+        prices = {name: rate and Rate(*rate) for name, rate in started.rates.items()}
         if objects := recipe.pop("objects", []):
             raise ConfigError(
                 f"run {run} was made in Python with its own {' and '.join(objects)}: resume it "
                 "there, by HCH(…).resume(run)"
             )
-        return cls(store=store, **recipe)
+        return cls(store=store, prices=prices, person=person, **recipe)
 
     @cached_property
     def kept_in(self) -> Store:
@@ -167,15 +204,23 @@ class HCH:
         budget = self.budget or self.config.file.defaults.budget
         models = [player.model for player in self.players if player.model]
         if budget is None:
-            return (KEYED_CAP if any(model.keyed for model in models) else UNLIMITED), None
+            return (PAID_CAP if any(map(_costs, models)) else UNLIMITED), None
         cap, seconds = parse_budget(budget)
         for model in models:
             if cap.microusd != inf and model.rate is None:
                 raise ConfigError(
                     f"{model.name} has no known price, so it cannot run under a cap in dollars: "
-                    "cap calls or tokens, such as --budget 100calls,500ktokens"
+                    "give its price under [prices] in hch.toml, or cap calls or tokens, such as "
+                    "--budget 100calls,500ktokens"
                 )
+        _check_patience(models, seconds)
         return cap, seconds
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """The models that cost money of which nobody knows how much."""
+        models = {player.model.name: player.model for player in self.players if player.model}
+        return tuple(name for name, model in models.items() if model.rate is None)
 
     @cached_property
     def players(self) -> tuple[Player, ...]:
@@ -229,9 +274,29 @@ class HCH:
         model = self._built.get(str(spec))
         if model is None:
             rate = price_of(spec.name, spec.arg)
-            model = registry.build("models", spec, keys=self.config.keys, rate=rate)
+            model = cast(
+                Model,
+                registry.build(
+                    "models", spec, keys=self.config.keys, rate=rate, person=self.person
+                ),
+            )
+            bare = str(Spec(spec.name, spec.arg))
+            for name in (model.name, bare):
+                if name in self._own_prices:
+                    model.rate = self._own_prices[name]
+                    break
             self._built[str(spec)] = model
         return model
+
+    @cached_property
+    def _own_prices(self) -> dict[str, Rate | None]:
+        """What the user says that models cost, by spec; what this was made with goes first."""
+        rows = getattr(self.config.file, "prices", {})
+        configured = {
+            self.config.model(name): Rate(row.input, row.output, row.cached, row.reasoning)
+            for name, row in rows.items()
+        }
+        return {**configured, **self.prices}
 
     @cached_property
     def task_in_play(self) -> Task:
@@ -261,6 +326,7 @@ class HCH:
             deadline=seconds,
             calling=Calling(self.concurrency, self.attempts, self.timeout, self.pause),
             running=self._running,
+            priced_by=source(),
         )
 
     @cached_property
@@ -294,6 +360,19 @@ class HCH:
             "answer_tokens": self.answer_tokens,
         }
         return {**recipe, "objects": objects} if objects else recipe
+
+
+def _costs(model: Model) -> bool:
+    """Whether calls of a model are paid for, at a price that is known or not."""
+    return model.keyed or (model.rate is not None and not model.rate.free)
+
+
+def _check_patience(models: Sequence[Model], seconds: float | None) -> None:
+    """Raises UsageError for a deadline that a person would have to keep."""
+    if seconds is not None and any(model.by_hand for model in models):
+        raise UsageError(
+            "a person plays, and no deadline applies to people: leave the time out of the budget"
+        )
 
 
 def _by_level(players: Sequence[str]) -> str:

@@ -95,7 +95,9 @@ class RunStarted(Wire):
     """How the run was set up: enough to build it again (`setup`), its grants and its cap.
 
     `roots` is where the root questions come from: `{"questions": [Words and context…]}`.
-    `prompts` maps the name of every prompt in use to its exact text.
+    `prompts` maps the name of every prompt in use to its exact text, and `rates` every model to
+    dollars a million tokens (input, output, cached, reasoning), None where it has no known price;
+    `priced_by` says whose prices these are.
     """
 
     type: Literal["RunStarted"] = "RunStarted"
@@ -109,6 +111,8 @@ class RunStarted(Wire):
     count: int
     grant: Amounts
     cap: Amounts
+    rates: dict[str, tuple[float, float, float | None, float | None] | None] = {}
+    priced_by: str = ""
 
 
 class RootOpened(Wire):
@@ -261,6 +265,14 @@ class CallGivenUp(Wire):
         return ModelError(f"the call was given up ({self.kind}): {self.message}", kind=self.kind)
 
 
+class PersonTyped(Wire):
+    """What a person has typed so far towards a reply to `request`; the last one counts."""
+
+    type: Literal["PersonTyped"] = "PersonTyped"
+    request: str
+    text: Chars
+
+
 class NodeClosed(Wire):
     """How a node ended, and what it spent of its grant, children included."""
 
@@ -302,7 +314,8 @@ class RunFinished(Wire):
 
 Event: TypeAlias = (
     RunStarted | RootOpened | NodeOpened | Thought | Asked | PrimitiveAnswered | CallIntended
-    | CallFinished | CallFailed | CallGivenUp | NodeClosed | RunStopped | RunResumed | RunFinished
+    | CallFinished | CallFailed | CallGivenUp | PersonTyped | NodeClosed
+    | RunStopped | RunResumed | RunFinished
 )  # fmt: skip
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])

@@ -33,6 +33,9 @@ FAILURES = (ModelError, LengthError, RefusalError)
 """How a call can fail; for a prompt that it would not take a provider charges nothing."""
 
 
+_INTERRUPTED = ModelError("interrupted", kind="interrupted", ran=False)
+
+
 class Endpoint:
     """What every call to one endpoint shares: its slots, a common pause, and whether it lives.
 
@@ -73,6 +76,7 @@ class Wrapper:
         self.endpoint = inner.endpoint
         self.rate = inner.rate
         self.keyed = inner.keyed
+        self.by_hand = inner.by_hand
         self.at_once = inner.at_once
 
     async def complete(self, request: Request) -> Completion:
@@ -230,6 +234,11 @@ class Journalled(Wrapper):
             await self._journal.durable()
             try:
                 completion = await self.inner.complete(request)
+            except asyncio.CancelledError:
+                if self.by_hand:  # a person who was interrupted has cost nothing
+                    settled = Price()
+                    self._journal.write(failed(key, attempt, _INTERRUPTED, settled))
+                raise
             except (*FAILURES, ConfigError) as error:
                 settled, failure = self._failure_price(error, worst), error
                 self._journal.write(failed(key, attempt, error, settled))

@@ -22,13 +22,15 @@ class Model(Protocol):
 
     `name` is its canonical spec, part of every request's key. `endpoint` names what it shares
     limits with, and `at_once` how many requests it can take, if that is limited. `rate` is its
-    price, or None where unknown; `keyed` says that a key pays for it.
+    price, or None where unknown; `keyed` says that a key pays for it, and `by_hand` that a person
+    replies, to whom no deadline applies.
     """
 
     name: str
     endpoint: str
     rate: Rate | None
     keyed: bool
+    by_hand: bool
     at_once: int | None
 
     async def complete(self, request: Request) -> Completion:
@@ -39,6 +41,14 @@ class Model(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and threads; the model may be used again afterwards."""
+        ...
+
+
+class Person(Protocol):
+    """Somebody who can be asked, in whatever way: what the model `human` speaks to."""
+
+    async def reply(self, request: Request) -> str:
+        """The person's reply, by the request's form where it has one. As long as it takes."""
         ...
 
 

@@ -26,7 +26,7 @@ from hch.errors import ConfigError, UsageError
 KINDS = ("models", "strategies", "stores", "tasks", "formats", "learners", "scorers", "commands")
 
 
-PARTS = frozenset({"keys", "rate", "task"})
+PARTS = frozenset({"keys", "rate", "task", "person"})
 """What `hch.compose` gives a `build` that asks for it by name; never a user's option."""
 
 

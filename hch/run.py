@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from secrets import token_hex
 from typing import Any
@@ -56,6 +56,7 @@ class Setup:
     deadline: float | None = None
     calling: Calling = field(default_factory=Calling)
     running: set[str] = field(default_factory=set)
+    priced_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,10 @@ class Result:
 
 
 class Run:
-    """A run that can be finished once. `id` sorts by time."""
+    """A run that can be finished once. `id` sorts by time.
+
+    `watch` is told every event, and `endpoints` are what its calls wait for, once it goes.
+    """
 
     def __init__(
         self,
@@ -112,6 +116,7 @@ class Run:
         self.roots = roots
         self.cap = setup.cap if cap is None else cap
         self.watch: Watch | None = None
+        self.endpoints: tuple[Endpoint, ...] = ()
         self.resumed = resumed
 
     @classmethod
@@ -180,14 +185,16 @@ class Run:
     def _wrapped(self, journal: Journal, bill: Bill, past: Recording | None) -> dict[str, Model]:
         """Every model of the run in its wraps, by name; those of one endpoint share its limits."""
         calling, endpoints, models = self.setup.calling, dict[str, Endpoint](), dict[str, Model]()
+        model: Model
         for bare in {p.model.name: p.model for p in self.setup.players if p.model}.values():
             limit = min(calling.concurrency, bare.at_once or calling.concurrency)
             endpoint = endpoints.setdefault(bare.endpoint, Endpoint(bare.endpoint, limit))
-            model: Model = Deadline(bare, calling.timeout)
+            model = bare if bare.by_hand else Deadline(bare, calling.timeout)
             model = Journalled(model, journal, bill, past.attempts if past else {})
             model = Throttled(model, endpoint)
             model = Retrying(model, journal, endpoint, calling.attempts, calling.pause)
             models[bare.name] = Recorded(model, past.replies if past else {})
+        self.endpoints = tuple(endpoints.values())
         return models
 
     @property
@@ -207,6 +214,12 @@ class Run:
             count=len(self.roots),
             grant=Amounts.of(self.grant),
             cap=Amounts.of(setup.cap),
+            rates={
+                p.model.name: astuple(p.model.rate) if p.model.rate else None
+                for p in setup.players
+                if p.model
+            },
+            priced_by=setup.priced_by,
         )
 
     def _resumed(self) -> RunResumed:

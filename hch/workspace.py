@@ -104,10 +104,15 @@ class Copy:
         text = answer.text
         if text is not None:
             body = self._cut(text.body, "the answer")
-            text = Text(body, text.source, text.trusted and self._trusted)
+            text = Text(body, self._source(text), text.trusted and self._trusted)
         notes = tuple(dict.fromkeys((*self._notes, *answer.notes)))
         ended = Answer(answer.status, text, answer.reason[:_REASON], notes)
         return Outcome(ended, self._purse.spent, self._trusted)
+
+    def _source(self, text: Text) -> str:
+        """Whose words these are: what a model would have written, a person has typed."""
+        model = self._rules.players[self.level].model
+        return "person" if text.source == "model" and model and model.by_hand else text.source
 
     # thinking
 
@@ -294,7 +299,8 @@ class Copy:
 
     def _child(self, question: Question, grant: Price) -> Copy:
         steps = tuple((self.level, self.wrapper, i) for i in question.sample)
-        text = replace(question.text, trusted=question.text.trusted and self._trusted)
+        trusted = question.text.trusted and self._trusted
+        text = replace(question.text, source=self._source(question.text), trusted=trusted)
         plain = replace(question, text=text, sample=(), instance=self.question.instance)
         return Copy(self._tree, plain, (*self._sample, *steps), (self.level - 1, 0), grant)
 

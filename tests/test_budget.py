@@ -20,7 +20,6 @@ from hch.budget import (
     Rate,
     parse_budget,
     power_of_two,
-    price_of,
     root_grant,
     share,
     three_bits,
@@ -311,29 +310,6 @@ def test_a_bound_is_low_for_words_and_a_token_a_byte_for_anything_odd() -> None:
     assert token_bound("123.") == 4
     assert token_bound("é") == 2
     assert token_bound("\ud800") == 1
-
-
-def test_the_price_of_a_known_model_is_in_dollars_a_million_tokens() -> None:
-    rate = price_of("openai", "gpt-5.4-mini")
-    assert rate is not None
-    assert 0 < rate.input < rate.output < 1000
-    assert rate.cached is not None
-    assert 0 < rate.cached < rate.input
-    assert rate.cost(Usage(1_000_000, 0)) == round(rate.input * 1_000_000)
-
-
-@pytest.mark.parametrize(
-    ("provider", "model"),
-    [
-        ("openai", "no-such-model"),
-        ("scripted", "x.toml"),
-        ("openai", None),
-        ("", ""),
-        ("vllm", "a/b"),
-    ],
-)
-def test_an_unknown_model_has_no_price(provider: str, model: str | None) -> None:
-    assert price_of(provider, model) is None
 
 
 # the bill

@@ -99,6 +99,7 @@ class Provider:
     endpoint = "http://provider"
     keyed = False
     at_once = None
+    by_hand = False
 
     def __init__(self, does: Doing | Sequence[Completion | BaseException]) -> None:
         self.rate: Rate | None = Rate(1.0, 2.0, 0.5)

@@ -64,6 +64,9 @@ def ask(
     fanout: Annotated[
         int | None, Option(min=1, metavar="N", help="The most sub-questions of a node. [16]")
     ] = None,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Send nothing; print what it would come to.")
+    ] = False,
     task: Annotated[
         str | None, Option(metavar="NAME", help="The task that scripts play. [arithmetic]")
     ] = None,
@@ -92,6 +95,7 @@ def ask(
       hch ask "…" --at 1+=factored@openai:LARGE --at 0=direct@openai:SMALL
       echo "What is 2 + 3?" | hch ask - --json
     """
+    from hch.commands._dry_run import foreseen
     from hch.commands._report import report
     from hch.commands._running import Place, complete
     from hch.compose import HCH
@@ -121,6 +125,9 @@ def ask(
     asked = from_stdin() if question == "-" else _sound(question)
     _check_settings(hch)
     _check_levels(hch)
+    if dry_run:
+        foreseen(hch, asked, texts, fanout, as_json=as_json)
+        raise Exit(0)
     with closing(hch.kept_in) as kept_in:
         run = hch.begin([asked], context=texts)
         place = Place.of(store, kept_in)
@@ -201,4 +208,6 @@ def _notices(hch: HCH) -> Iterator[str]:
         yield BUILT_IN
     if (hch.budget or hch.config.file.defaults.budget) is None and hch.cap[0] != UNLIMITED:
         cap = budget_words(hch.cap[0])
-        yield f"capped at {cap}, since a key pays for it; --budget changes that"
+        yield f"capped at {cap}, since it costs money; --budget changes that"
+    for name in hch.unpriced:
+        yield f"{name} has no known price: its cost is not counted; [prices] in hch.toml gives one"

@@ -77,6 +77,7 @@ class GgufModel:
     """One loaded file; a `Model` that is free."""
 
     keyed = False
+    by_hand = False
 
     def __init__(self, name: str, engine: Engine, own: Sampling) -> None:
         self.name = name

@@ -54,6 +54,7 @@ class OpenAIModel:
         self.name = name
         self.endpoint = at.url
         self.keyed = at.key is not None
+        self.by_hand = False
         self.at_once: int | None = None
         self.rate = rate if rate is not None or self.keyed else Rate()
         self._model = model

@@ -76,6 +76,7 @@ class ScriptedModel:
         self.endpoint = name
         self.rate: Rate | None = Rate() if rate is None else rate
         self.keyed = False
+        self.by_hand = False
         self.at_once: int | None = None
         self.requests: list[Request] = []
         self._script = script if callable(script) else _from_mapping(script)

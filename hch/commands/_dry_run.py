@@ -1,0 +1,83 @@
+"""What `--dry-run` prints: the least, the typical and the most that a run can come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from hch.commands._words import budget, count, dollars, players, short
+
+if TYPE_CHECKING:
+    from hch.budget import Price
+    from hch.compose import HCH
+    from hch.forecast import Estimate
+    from hch.types import Text
+
+HEAD = ("", "calls", "nodes", "tokens", "cost")
+
+
+def foreseen(
+    hch: HCH, question: str, context: Sequence[Text], fanout: int | None, *, as_json: bool
+) -> None:
+    """Print what a run would come to. Nothing is sent, and nothing is kept."""
+    import asyncio
+
+    from hch.commands._terminal import say, say_json
+
+    estimate = asyncio.run(hch.forecast(question, context=context, fanout=fanout))
+    if as_json:
+        say_json(_as_object(hch, estimate))
+    else:
+        say("\n".join(_page(hch, estimate, fanout)))
+
+
+def _page(hch: HCH, estimate: Estimate, fanout: int | None) -> Iterator[str]:
+    from hch.forecast import ANSWER, FANOUT, QUESTION
+
+    yield f"{players([player.spec for player in hch.players])}; nothing was sent"
+    priced = not hch.unpriced
+    rows: list[tuple[str, ...]] = [HEAD]
+    prices = (estimate.least, estimate.typical, estimate.most)
+    for name, price in zip(("least", "typical", "most"), prices, strict=True):
+        rows.append((name, *_cells(price, priced=priced)))
+    typical = f"{count(min(fanout or FANOUT, hch.fanout), 'sub-question')} a node"
+    told = "" if fanout else "; --fanout K says how many"
+    longest = f"replies of {hch.answer_tokens} tokens"
+    notes = (
+        "",
+        "the root needs no help",
+        f"{typical}, of {QUESTION} tokens, answers of {ANSWER}{told}",
+        f"{count(hch.fanout, 'sub-question')} a node, {longest}, each form asked for twice",
+    )
+    sizes = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
+    thinks = any(player.model for player in hch.players)
+    for row, note in zip(rows, notes if thinks else ("",) * 4, strict=True):
+        first = f"{row[0]:{sizes[0]}}"
+        rest = (f"{cell:>{size}}" for cell, size in zip(row[1:], sizes[1:], strict=True))
+        yield "  ".join((first, *rest, note)).rstrip()
+    if cap := budget(hch.cap[0]):
+        yield f"capped at {cap}; a call that has to be repeated counts again"
+    else:
+        yield "no cap; a call that has to be repeated counts again"
+    for name in hch.unpriced:
+        yield f"{name} has no known price: give it under [prices] in hch.toml"
+
+
+def _cells(price: Price, *, priced: bool) -> tuple[str, ...]:
+    cost = dollars(price.microusd) if price.microusd else "free"
+    return (_whole(price.calls), _whole(price.nodes), short(price.tokens), cost if priced else "?")
+
+
+def _whole(n: float) -> str:
+    return f"{int(n):,}" if n < 1e6 else short(n)
+
+
+def _as_object(hch: HCH, estimate: Estimate) -> dict[str, Any]:
+    """The three bills; dollars are None where a model has no known price."""
+    cap = {name: None if n == inf else n for name, n in asdict(hch.cap[0]).items()}
+    bills: dict[str, Any] = {}
+    for name, price in asdict(estimate).items():
+        bills[name] = {**price, **({"microusd": None} if hch.unpriced else {})}
+    return {**bills, "cap": cap, "unpriced": list(hch.unpriced)}

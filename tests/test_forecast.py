@@ -1,0 +1,154 @@
+"""A forecast brackets a tree's true bill, and its middle is near it where the fan-out is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from hch import HCH, Request, ScriptedModel
+from hch.budget import Price, Rate
+from hch.config import Config
+from hch.errors import ConfigError, UsageError
+from hch.forecast import Estimate
+from hch.types import digest
+from tests.support import answering, asking, decomposition, memory
+
+RATE = Rate(0.75, 4.5, 0.075)
+ROOT = "Which rivers of Europe have changed their course in the last thousand years, and why?"
+
+
+def talks(fanout: Callable[[Random], int], *, repairs: float = 0.0) -> Callable[[Request], str]:
+    """A mind that asks as many questions as it is told to, in texts of uneven length."""
+
+    def words(rng: Random, most: int) -> str:
+        return f"{rng.randrange(10**6)} " + "so and so " * rng.randrange(most // 20, most // 10)
+
+    def say(request: Request) -> str:
+        rng = Random(digest("mind", request.question, len(request.messages[-1].parts)))
+        form = request.form.name if request.form else ""
+        if not form:
+            return words(rng, 330)
+        if rng.random() < repairs and "outside" not in request.messages[-1].content:
+            return "I would rather not."
+        asked = any("answer" in part.origin for part in request.messages[-1].parts)
+        questions = [words(rng, 80) + "?" for _ in range(fanout(rng))]
+        if form == "Decomposition":
+            return decomposition(*questions)
+        return answering(words(rng, 330), form) if asked else asking(*questions)
+
+    return say
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A tree: how it is asked, how many sub-questions its nodes ask, and how many are told."""
+
+    depth: int
+    told: int
+    fanout: Callable[[Random], int]
+    options: dict[str, Any] = field(default_factory=dict)
+    repairs: float = 0.0
+
+    def hch(self) -> HCH:
+        model = ScriptedModel(talks(self.fanout, repairs=self.repairs), rate=RATE)
+        budget = self.options.get("budget", "100000calls")
+        return HCH(**{**self.options, "budget": budget}, depth=self.depth, model=model,
+                   store=memory(), pause=0.0)  # fmt: skip
+
+
+def always(k: int) -> Callable[[Random], int]:
+    return lambda rng: k
+
+
+SHAPES = {
+    "h-alone": Shape(0, 3, always(3)),
+    "one-round": Shape(1, 4, always(4)),
+    "binary": Shape(4, 2, always(2)),
+    "ternary": Shape(3, 3, always(3)),
+    "wide": Shape(2, 12, always(12)),
+    "uneven": Shape(3, 3, lambda rng: rng.choice([2, 3, 4])),
+    "consult": Shape(2, 3, always(3), {"strategy": "consult"}),
+    "consult-deep": Shape(3, 2, always(2), {"strategy": "consult"}),
+    "mixed": Shape(2, 5, always(5), {"at": {"2": "consult", "0-1": "factored"}}),
+    "capped": Shape(4, 3, always(3), {"budget": "60calls"}),
+    "repaired": Shape(2, 4, always(4), repairs=0.1),
+}
+
+
+async def both(shape: Shape, *, told: bool) -> tuple[Estimate, Price]:
+    hch = shape.hch()
+    estimate = await hch.forecast(ROOT, fanout=shape.told if told else None)
+    result = await hch.ask(ROOT)
+    assert result.status == "answered", result.reason
+    bill = result.trace.bill
+    return estimate, Price(
+        bill.calls, bill.tokens, bill.microusd, sum(1 for _ in result.trace.nodes())
+    )
+
+
+@pytest.mark.parametrize("name", SHAPES)
+async def test_the_bill_is_between_the_least_and_the_most(name: str) -> None:
+    estimate, bill = await both(SHAPES[name], told=False)
+    assert bill.covers(estimate.least), (bill, estimate.least)
+    assert estimate.most.covers(bill), (bill, estimate.most)
+    assert estimate.typical.covers(estimate.least)
+    assert estimate.most.covers(estimate.typical)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+async def test_the_middle_is_within_30_percent_where_the_fan_out_is_told(name: str) -> None:
+    estimate, bill = await both(SHAPES[name], told=True)
+    for said, true in zip(estimate.typical.amounts(), bill.amounts(), strict=True):
+        assert 0.7 * true <= said <= 1.3 * true, (name, estimate.typical, bill)
+
+
+async def test_nothing_is_sent_and_nothing_is_kept() -> None:
+    model = ScriptedModel({})
+    hch = HCH(depth=3, model=model, store=memory())
+    await hch.forecast(ROOT)
+    assert model.requests == []
+    assert hch.kept_in.runs() == []
+
+
+async def test_the_task_s_own_tree_is_told_exactly() -> None:
+    hch = HCH(depth=3, strategy="script", store=memory())
+    question = "What is ((2+3)*(4-1))-((6*7)+(8-5))?"
+    estimate = await hch.forecast(question)
+    assert estimate.least == estimate.typical == estimate.most == Price(nodes=7)
+
+
+async def test_a_script_above_a_model_asks_what_it_would_ask() -> None:
+    model = ScriptedModel(lambda request: "5")
+    hch = HCH(depth=1, model=model, at={"1": "script", "0": "direct"}, store=memory())
+    question = "What is (2 + 3) * (4 - 1)?"
+    estimate = await hch.forecast(question)
+    bill = (await hch.ask(question)).trace.bill
+    assert estimate.typical.calls == bill.calls == 2
+
+
+async def test_a_cap_in_tokens_bounds_the_dollars() -> None:
+    shape = Shape(5, 3, always(3), {"budget": "10ktokens"})
+    most = (await shape.hch().forecast(ROOT)).most
+    assert most.tokens == 10_000
+    assert most.microusd == 10_000 * RATE.output
+
+
+async def test_a_tree_of_many_levels_is_told_without_being_grown() -> None:
+    most = (
+        await Shape(200, 16, always(16), {"budget": "1000000000calls"}).hch().forecast(ROOT)
+    ).most
+    assert most.nodes == sum(16**level for level in range(201))
+
+
+async def test_an_empty_question_and_a_cap_without_a_price_are_refused() -> None:
+    with pytest.raises(UsageError, match="empty"):
+        await SHAPES["binary"].hch().forecast("  ")
+    config = Config(store="memory", keys={"OPENAI_API_KEY": SecretStr("sk-none")})
+    hch = HCH(model="openai:nobody-knows-it", budget="1usd", store=memory(), config=config)
+    with pytest.raises(ConfigError, match=r"no known price.*\[prices\]"):
+        await hch.forecast(ROOT)
