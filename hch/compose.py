@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from hch import registry
 from hch.budget import CURRENCIES, UNLIMITED, Price, Rate, parse_budget, root_grant
-from hch.config import Config
+from hch.config import Config, Defaults
 from hch.errors import ConfigError, UsageError
 from hch.forecast import Estimate, Unwritten, estimate
 from hch.prices import price_of, source
@@ -30,6 +30,9 @@ PAID_CAP = Price(calls=200, tokens=500_000, microusd=inf, nodes=inf)
 
 DEEPEST = 10_000
 
+CHOSEN = ("depth", "seed", "fanout", "answer_tokens", "concurrency", "task", "prompts")
+"""What the configuration says where this is not said."""
+
 BUILT_IN = "script"
 
 
@@ -43,7 +46,8 @@ class HCH:
     run's cap (`2usd,50calls`). `store` is a spec, a path or an object; `manual` a text for every
     prompt; `prompts` a folder that is looked into before the shipped one. `answer_tokens` bounds
     a reply, `fanout` a node's sub-questions, `concurrency` an endpoint's requests in flight,
-    `attempts` those of a call, which lasts `timeout` seconds at most. `prices` go over the known
+    `attempts` those of a call, which lasts `timeout` seconds at most. What is None is as the
+    configuration has it. `prices` go over the known
     ones and those of the configuration, by model spec; `person` plays `human`. Raises UsageError
     and ConfigError, before anything is sent.
     """
@@ -57,10 +61,10 @@ class HCH:
     store: str | Store | None = None
     manual: str | None = None
     prompts: str | Path | None = None
-    seed: int = 0
-    fanout: int = 16
-    answer_tokens: int = 2048
-    concurrency: int = 64
+    seed: int | None = None
+    fanout: int | None = None
+    answer_tokens: int | None = None
+    concurrency: int | None = None
     attempts: int = 6
     timeout: float = 600.0
     pause: float = 0.5
@@ -118,9 +122,14 @@ class HCH:
         self._check_cap(1)
         setup = self._setup(self._prompts(), *self.cap)
         rules = Rules(
-            setup.players, setup.prompts, Unwritten(), setup.limits, self.seed, setup.manual,
+            setup.players,
+            setup.prompts,
+            Unwritten(),
+            setup.limits,
+            setup.seed,
+            setup.manual,
             setup.task,
-        )  # fmt: skip
+        )
         cap = setup.cap
         return await estimate(rules, root, cap=cap, grant=root_grant(cap, 1), fanout=fanout)
 
@@ -186,8 +195,15 @@ class HCH:
         return cast(Store, registry.build("stores", spec))
 
     @cached_property
+    def chosen(self) -> Defaults:
+        """What holds of the settings that a configuration has defaults for."""
+        defaults = self.config.file.defaults
+        given = {name: getattr(self, name) for name in CHOSEN}
+        return defaults.model_copy(update={k: v for k, v in given.items() if v is not None})
+
+    @cached_property
     def levels(self) -> int:
-        depth = self.config.file.defaults.depth if self.depth is None else self.depth
+        depth = self.chosen.depth
         if not 0 <= depth <= DEEPEST:
             raise UsageError(f"depth {depth} is not between 0, which is H alone, and {DEEPEST}")
         return depth
@@ -291,7 +307,7 @@ class HCH:
     @cached_property
     def _own_prices(self) -> dict[str, Rate | None]:
         """What the user says that models cost, by spec; what this was made with goes first."""
-        rows = getattr(self.config.file, "prices", {})
+        rows = self.config.file.prices
         configured = {
             self.config.model(name): Rate(row.input, row.output, row.cached, row.reasoning)
             for name, row in rows.items()
@@ -301,16 +317,17 @@ class HCH:
     @cached_property
     def task_in_play(self) -> Task:
         """The run's task; the script plays arithmetic where none is named."""
-        return cast(Task, registry.build("tasks", Spec.parse(self.task or "arithmetic")))
+        return cast(Task, registry.build("tasks", Spec.parse(self.chosen.task or "arithmetic")))
 
     def _wanted(self) -> dict[str, frozenset[str]]:
         layers = [layer for player in self.players for layer in player.layers]
         return {name: more for layer in layers for name, more in layer.prompts.items()}
 
     def _prompts(self) -> PromptSet:
-        folders = [Path(self.prompts)] if self.prompts else []
-        if any(not folder.is_dir() for folder in folders):
-            raise UsageError(f"the prompts folder {self.prompts} is no folder")
+        named = self.chosen.prompts
+        folders = [Path(named)] if named else []
+        if not all(map(_is_folder, folders)):
+            raise UsageError(f"the prompts folder {named} is no folder")
         return PromptSet(reader([*folders, shipped()]), self._wanted())
 
     def _setup(self, prompts: PromptSet, cap: Price, seconds: float | None) -> Setup:
@@ -318,13 +335,13 @@ class HCH:
             players=self.players,
             prompts=prompts,
             recipe=self._recipe(),
-            limits=Limits(self.fanout, self.answer_tokens),
-            seed=self.seed,
+            limits=Limits(self.chosen.fanout, self.chosen.answer_tokens),
+            seed=self.chosen.seed,
             manual=Text(self.manual) if self.manual else None,
             task=self.task_in_play,
             cap=cap,
             deadline=seconds,
-            calling=Calling(self.concurrency, self.attempts, self.timeout, self.pause),
+            calling=Calling(self.chosen.concurrency, self.attempts, self.timeout, self.pause),
             running=self._running,
             priced_by=source(),
         )
@@ -353,13 +370,20 @@ class HCH:
             if "strategy" not in objects
             else None,
             "at": {levels: self._resolved(spec) for levels, spec in self.at.items()},
-            "task": self.task,
+            "task": self.chosen.task,
             "manual": self.manual,
-            "seed": self.seed,
-            "fanout": self.fanout,
-            "answer_tokens": self.answer_tokens,
+            "seed": self.chosen.seed,
+            "fanout": self.chosen.fanout,
+            "answer_tokens": self.chosen.answer_tokens,
         }
         return {**recipe, "objects": objects} if objects else recipe
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name that is too long, or that none can have
+        return False
 
 
 def _costs(model: Model) -> bool:

@@ -7,66 +7,39 @@ The only reader of the environment. Keys are named by environment variable, are 
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
+from hch import settings
 from hch.errors import ConfigError
+from hch.settings import Defaults, File, PriceRow, Written
+
+__all__ = ["FILE", "Config", "Defaults", "File", "Look", "PriceRow", "look", "user_file"]
 
 FILE = "hch.toml"
 
 KEYED_DEFAULTS = (("OPENAI_API_KEY", "openai:gpt-5.4-mini"),)
 """Which small model answers when none is named and this key is set, in order of preference."""
 
+VARIABLES = {f"HCH_{key.upper()}": key for key in Defaults.model_fields}
+"""The variable for each of the defaults."""
 
-def _said(text: str) -> str:
-    if not text.strip():
-        raise ValueError("it is empty")
-    return text
-
-
-Word: TypeAlias = Annotated[str, AfterValidator(_said)]
-"""A text that is not empty."""
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Defaults(_Table):
-    """What `hch ask` takes where no flag says otherwise."""
-
-    model: Word | None = None
-    strategy: Word | None = None
-    depth: int = Field(2, ge=0)
-    store: Word | None = None
-    budget: Word | None = None
-
-
-class File(_Table):
-    """What an `hch.toml` may hold; `models` and `players` are aliases for specs."""
-
-    defaults: Defaults = Defaults()
-    models: dict[str, Word] = {}
-    players: dict[str, Word] = {}
-
-
-class Config(_Table):
+class Config(BaseModel):
     """The settings in force, where the nearest `hch.toml` lies, and the keys by variable name.
 
-    `origin` says by dotted key (`defaults.model`) which file or variable a setting came from.
+    `origin` says by dotted key (`defaults.model`) which file and line, or which variable, a setting
+    came from.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: File = File()
     root: Path | None = None
@@ -76,32 +49,15 @@ class Config(_Table):
 
     @classmethod
     def read(cls, start: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
-        """From the folder `start` upwards (default: here). Raises ConfigError, naming the file."""
-        env = os.environ if environ is None else environ
-        root = next((f for f in _upwards(start) if os.path.lexists(f / FILE)), None)
-        home = Path(env.get("HOME") or "~").expanduser()
-        user = Path(env.get("XDG_CONFIG_HOME") or home / ".config") / "hch" / FILE
-        merged: dict[str, Any] = {}
-        origin: dict[str, str] = {}
-        for path in (user, root / FILE) if root else (user,):
-            data = _toml(path)
-            _checked(data, path)
-            merged = _merged(merged, data)
-            origin |= {f"{table}.{key}": str(path) for table in data for key in data[table]}
-        if model := env.get("HCH_MODEL"):
-            merged = _merged(merged, {"defaults": {"model": model}})
-            origin["defaults.model"] = "HCH_MODEL"
-        file = File.model_validate(merged)
-        for table, aliases in (("models", file.models), ("players", file.players)):
-            _acyclic(table, aliases, origin)
-        own = Path(env.get("XDG_DATA_HOME") or home / ".local" / "share") / "hch" / "hch.db"
-        place = (
-            env.get("HCH_STORE")
-            or _beside(file.defaults.store, root)
-            or (str(root / "traces" / "hch.db") if root else str(own))
-        )
-        keys = {name: SecretStr(v) for name, v in env.items() if name.endswith("_API_KEY") and v}
-        return cls(file=file, root=root, keys=keys, store=place, origin=origin)
+        """From the folder `start` upwards (default: here).
+
+        Raises ConfigError for the first thing that is wrong, naming the file and the line, or the
+        variable.
+        """
+        seen = look(start, environ)
+        if seen.problems:
+            raise ConfigError(seen.problems[0])
+        return seen.config
 
     def model(self, spec: str) -> str:
         """A model's spec, an alias of the configuration replaced by what it stands for."""
@@ -116,6 +72,72 @@ class Config(_Table):
         if self.file.defaults.model:
             return self.model(self.file.defaults.model)
         return next((model for key, model in KEYED_DEFAULTS if key in self.keys), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All that was looked at: the files, the user's first, and the settings of what is sound.
+
+    `problems` are what keeps `Config.read` from reading it; `strangers` tell of variables that are
+    named like settings and are none. `ambient` is what else decides how hch fares here: TERM and
+    NO_COLOR, and the names of the variables that set a proxy.
+    """
+
+    config: Config
+    files: tuple[Written, ...]
+    problems: tuple[str, ...]
+    strangers: tuple[str, ...]
+    ambient: Mapping[str, str]
+
+
+def look(start: Path | None = None, environ: Mapping[str, str] | None = None) -> Look:
+    """Read everything, from the folder `start` upwards, and collect all that is wrong."""
+    env = os.environ if environ is None else environ
+    home = _home(env)
+    root = next((f for f in _upwards(start) if os.path.lexists(f / FILE)), None)
+    places = dict.fromkeys([user_file(env), *([root / FILE] if root else [])])
+    files = tuple(settings.read(place, home) for place in places)
+    origin: dict[str, str] = {}
+    merged: dict[str, dict[str, Any]] = {}
+    problems: list[str] = []
+    for written in files:
+        for table, rows in written.data.items():
+            merged[table] = {**merged.get(table, {}), **rows}
+        origin |= written.origin
+        problems += written.problems
+    for name, key in VARIABLES.items():
+        if value := env.get(name):
+            try:
+                said = Defaults.model_validate({key: value})
+            except ValidationError as error:
+                problems.append(f"{name}: {settings.reason(error.errors()[0]['msg'])}")
+            else:
+                merged["defaults"] = {**merged.get("defaults", {}), key: getattr(said, key)}
+                origin[f"defaults.{key}"] = name
+    file = File.model_validate(merged)
+    problems += _crossed(file, origin)
+    own = Path(env.get("XDG_DATA_HOME") or home / ".local" / "share") / "hch" / "hch.db"
+    config = Config.model_construct(  # checked above; a name that is no UTF-8 is the store's matter
+        file=file,
+        root=root,
+        keys={name: SecretStr(v) for name, v in env.items() if name.endswith("_API_KEY") and v},
+        store=file.defaults.store or str(root / "traces" / "hch.db" if root else own),
+        origin=origin,
+    )
+    return Look(config, files, tuple(problems), tuple(_strangers(env)), _ambient(env))
+
+
+def user_file(environ: Mapping[str, str] | None = None) -> Path:
+    """Where the user's own file is, or would be."""
+    env = os.environ if environ is None else environ
+    return Path(env.get("XDG_CONFIG_HOME") or _home(env) / ".config") / "hch" / FILE
+
+
+def _home(env: Mapping[str, str]) -> Path:
+    try:
+        return Path(env.get("HOME") or "~").expanduser()
+    except RuntimeError as error:
+        raise ConfigError("the home folder is not known: set HOME") from error
 
 
 def _upwards(start: Path | None) -> tuple[Path, ...]:
@@ -134,53 +156,45 @@ def _unaliased(spec: str, aliases: Mapping[str, str]) -> str:
     return spec
 
 
-def _acyclic(table: str, aliases: Mapping[str, str], origin: Mapping[str, str]) -> None:
+def _crossed(file: File, origin: Mapping[str, str]) -> Iterator[str]:
+    """What no file shows by itself: aliases that go in a circle, and prices of nothing."""
+    for table, aliases in (("models", file.models), ("players", file.players)):
+        for circle in _circles(aliases):
+            names = " → ".join([*circle, circle[0]])
+            yield f"{origin[f'{table}.{circle[0]}']}: {table}: {names} goes in a circle"
+    for key in file.prices:
+        at = f"{origin[f'prices.{key}']}: prices: {key!r}"
+        if "," in key:
+            yield f"{at} has options: write PROVIDER:NAME"
+        elif ":" not in key and key not in file.models:
+            near = get_close_matches(key, file.models, 1)
+            hint = f"did you mean {near[0]!r}?" if near else "write PROVIDER:NAME"
+            yield f"{at} is no alias of [models]: {hint}"
+
+
+def _circles(aliases: Mapping[str, str]) -> Iterator[list[str]]:
+    """Each circle once, from the first of its aliases on."""
+    done: set[str] = set()
     for first in aliases:
-        chain = [first]
-        while (step := aliases.get(chain[-1])) is not None:
-            if step in chain:
-                names = " → ".join([*chain, step])
-                raise ConfigError(
-                    f"{origin[f'{table}.{first}']}: {table}: {names} goes in a circle"
-                )
-            chain.append(step)
+        chain: list[str] = []
+        name = first
+        while name in aliases and name not in done:
+            done.add(name)
+            chain.append(name)
+            name = aliases[name]
+        if name in chain:
+            yield chain[chain.index(name) :]
 
 
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        if path.exists() and not path.is_file():
-            raise ConfigError(f"{path} is not a regular file")
-        return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
-    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError, a number of 5,000 digits
-        raise ConfigError(f"{path}: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+def _strangers(env: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(env):
+        ours = name in VARIABLES or name == "HCH_FAIL" or name.startswith("HCH_TEST_")
+        if name.startswith("HCH_") and not ours and not name.endswith("_API_KEY"):
+            near = get_close_matches(name, VARIABLES, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(VARIABLES)}"
+            yield f"{name}: no setting has this variable: {hint}"
 
 
-def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    both = dict(under)
-    for key, value in over.items():
-        old = both.get(key)
-        nested = isinstance(value, dict) and isinstance(old, dict)
-        both[key] = _merged(old, value) if nested and isinstance(old, dict) else value
-    return both
-
-
-def _checked(data: dict[str, Any], path: Path) -> None:
-    try:
-        File.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = [str(step) for step in first["loc"]]
-        if first["type"] == "extra_forbidden":
-            known = Defaults.model_fields if place[:-1] == ["defaults"] else File.model_fields
-            near = get_close_matches(place[-1], list(known), 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise ConfigError(f"{path}: unknown key {'.'.join(place)!r}: {hint}") from None
-        reason = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{path}: {'.'.join(place)}: {reason}") from None
-
-
-def _beside(store: str | None, root: Path | None) -> str | None:
-    named = store is not None and (":" in store or store == "memory")
-    return str(root / store) if store and root and not named else store
+def _ambient(env: Mapping[str, str]) -> dict[str, str]:
+    proxies = {name: "set" for name in sorted(env) if name.lower() in _PROXIES and env[name]}
+    return {name: env[name] for name in ("TERM", "NO_COLOR") if name in env} | proxies

@@ -235,9 +235,7 @@ class Journalled(Wrapper):
             try:
                 completion = await self.inner.complete(request)
             except asyncio.CancelledError:
-                if self.by_hand:  # a person who was interrupted has cost nothing
-                    settled = Price()
-                    self._journal.write(failed(key, attempt, _INTERRUPTED, settled))
+                settled = self._interrupted(key, attempt, worst)
                 raise
             except (*FAILURES, ConfigError) as error:
                 settled, failure = self._failure_price(error, worst), error
@@ -258,6 +256,13 @@ class Journalled(Wrapper):
             raise failure
         self._attempts.pop(key, None)
         return completion
+
+    def _interrupted(self, key: str, attempt: int, worst: Price) -> Price:
+        """The worst case, but for a person: whoever was interrupted has cost nothing."""
+        if not self.by_hand:
+            return worst
+        self._journal.write(failed(key, attempt, _INTERRUPTED, Price()))
+        return Price()
 
     def _price(self, usage: Usage) -> Price:
         dollars = self.rate.cost(usage) if self.rate else 0

@@ -1,4 +1,4 @@
-"""What models cost, by the tables of the package `genai-prices`, which is kept up to date by others."""
+"""What models cost, by the tables of the package `genai-prices`."""
 
 from __future__ import annotations
 

@@ -299,6 +299,10 @@ class Store(Protocol):
         """Hold the lock that marks a run as alive. Raises StoreError if another holds it."""
         ...
 
+    def check(self) -> list[str]:
+        """What is wrong with what is kept, in lines; empty where all is well. Changes nothing."""
+        ...
+
     def close(self) -> None:
         """Make all durable and let go of the file."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ def test_every_command_has_help_with_examples(
     assert cli.run([name, "--help"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert f"Examples:\n    hch {name}" in out
+    assert f"\nExamples:\n  hch {name}" in out
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_a_package_adds_a_command(home: Path) -> None:
         "    '''Say a word.'''\n"
         "    print(word)\n",
     )
-    assert "mine     Say a word." in hch("--help", **env).out
+    assert re.search(r"\n  mine +Say a word\.\n", hch("--help", **env).out)
     assert hch("mine", "hello", **env).out == "hello\n"
     assert hch("mien", **env).err.startswith("hch: no command 'mien': did you mean 'mine'?")
 

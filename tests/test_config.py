@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hch.config import KEYED_DEFAULTS, Config, Defaults
+from hch.config import KEYED_DEFAULTS, Config, Defaults, Look, PriceRow, look
 from hch.errors import ConfigError
 
 KEY = "sk-canary-0123456789"
@@ -32,6 +32,9 @@ class Place:
 
     def read(self, environ: Mapping[str, str] | None = None) -> Config:
         return Config.read(self.inside, {"HOME": str(self.home), **(environ or {})})
+
+    def look(self, environ: Mapping[str, str] | None = None) -> Look:
+        return look(self.inside, {"HOME": str(self.home), **(environ or {})})
 
 
 @pytest.fixture
@@ -134,6 +137,40 @@ def test_a_store_in_a_file_is_meant_from_that_files_folder(place: Place) -> None
     assert place.read().store == str(place.root / "kept" / "runs.db")
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("a/b", "{folder}/a/b"),
+        ("../a", "{folder}/../a"),
+        ("~/a", "{home}/a"),
+        ("~", "{home}"),
+        ("~a", "{folder}/~a"),
+        ("/a", "/a"),
+    ],
+)
+@pytest.mark.parametrize("whose", ["project", "user"])
+@pytest.mark.parametrize("key", ["store", "prompts"])
+def test_a_path_is_meant_from_the_folder_of_its_file(
+    place: Place, whose: str, key: str, given: str, meant: str
+) -> None:
+    place.has(project="", user="").has(**{whose: f"defaults = {{{key} = '{given}'}}"})
+    folder = place.user.parent if whose == "user" else place.root
+    config = place.read()
+    assert getattr(config.file.defaults, key) == meant.format(folder=folder, home=place.home)
+    if key == "store":
+        assert config.store == config.file.defaults.store
+
+
+@pytest.mark.parametrize("spec", ["memory", "sqlite:a.db", "postgres://h/d"])
+def test_a_stores_spec_is_no_path(place: Place, spec: str) -> None:
+    place.has(project=f"defaults = {{store = '{spec}'}}")
+    assert place.read().store == spec
+
+
+def test_a_home_that_is_no_text_is_the_stores_matter(place: Place) -> None:
+    assert "\udcff" in look(place.inside, {"HOME": "/\udcff"}).config.store
+
+
 def test_an_absolute_store_is_meant_as_it_is(place: Place, tmp_path: Path) -> None:
     path = str(tmp_path / "x.db")
     place.has(project=f"defaults = {{store = '{path}'}}")
@@ -149,24 +186,27 @@ def test_the_environments_store_comes_first(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "line", "said"),
     [
-        ("[defaults]\nmodel = \n", "line 2"),
-        ("[defaults\n", "line 1"),
-        ("a = 1\na = 2\n", "line 2"),
-        ("\n\nx = [1, 2\n", "line 4|end of document"),
-        (f"n = {'9' * 5000}", "digits"),
+        ("[defaults]\nmodel = \n", 2, "Invalid value (column 9)"),
+        ("[defaults\n", 1, "Expected ']' at the end of a table declaration (column 10)"),
+        ("a = 1\na = 2\n", 2, "Cannot overwrite a value (column 6)"),
+        ("\r\n\r\n[defaults]\r\ndepth = 2 3\r\n", 4, "column 11"),
+        ("\n\nx = [1, 2\n", None, "Unclosed array"),
+        (f"n = {'9' * 5000}", None, "digits"),
+        (f"n = {'[' * 5000}", None, "recursion"),
     ],
 )
 @pytest.mark.parametrize("whose", ["project", "user"])
 def test_a_broken_file_is_named_with_its_line(
-    place: Place, whose: str, text: str, said: str
+    place: Place, whose: str, text: str, line: int | None, said: str
 ) -> None:
     place.has(project="", user="").has(**{whose: text})
     path = place.user if whose == "user" else place.root / "hch.toml"
-    with pytest.raises(ConfigError, match=said) as caught:
+    with pytest.raises(ConfigError) as caught:
         place.read()
-    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).startswith(f"{path}, line {line}: " if line else f"{path}: ")
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -174,44 +214,234 @@ def test_a_broken_file_is_named_with_its_line(
     [
         ("defalts = {}", "unknown key 'defalts': did you mean 'defaults'?"),
         ("defaults = {modle = 'x'}", "unknown key 'defaults.modle': did you mean 'model'?"),
-        (
-            "defaults = {zzz = 'x'}",
-            "'defaults.zzz': there are model, strategy, depth, store, budget",
-        ),
-        ("zzz = 1", "unknown key 'zzz': there are defaults, models, players"),
+        ("defaults = {zzz = 'x'}", "'defaults.zzz': there are model, strategy, depth, budget, fan"),
+        ("zzz = 1", "unknown key 'zzz': there are defaults, models, players, prices"),
         ("defaults = 3", "defaults: Input should be a valid dictionary"),
         ("defaults = {depth = -1}", "defaults.depth: Input should be greater than or equal to 0"),
         ("defaults = {depth = 'deep'}", "defaults.depth: Input should be a valid integer"),
+        ("defaults = {depth = '2'}", "defaults.depth: Input should be a valid integer"),
+        ("defaults = {depth = true}", "defaults.depth: Input should be a valid integer"),
+        ("defaults = {fanout = 0}", "defaults.fanout: Input should be greater than or equal to 1"),
+        ("defaults = {answer_tokens = 0}", "defaults.answer_tokens: Input should be greater"),
+        ("defaults = {concurrency = 0}", "defaults.concurrency: Input should be greater"),
+        ("defaults = {seed = 1.5}", "defaults.seed: Input should be a valid integer"),
         ("defaults = {model = ''}", "defaults.model: it is empty"),
         ("defaults = {store = ' '}", "defaults.store: it is empty"),
+        ("defaults = {prompts = ''}", "defaults.prompts: it is empty"),
         ("models = {a = 'b', b = 'a'}", "models: a → b → a goes in a circle"),
+        ("models = {c = 'a', a = 'b', b = 'a'}", "models: a → b → a goes in a circle"),
         ("players = {a = 'a'}", "players: a → a goes in a circle"),
         ("models = {small = 3}", "models.small: Input should be a valid string"),
         ("models = ['small']", "models: Input should be a valid dictionary"),
+        ("prices = {'a:b' = 3}", "prices.a:b: Input should be a valid dictionary"),
+        ("prices = {'a:b' = {input = 1}}", "prices.a:b.output: Field required"),
+        ("prices = {'a:b' = {inptu = 1, output = 1, input = 1}}", "did you mean 'input'?"),
+        ("prices = {'a:b' = {input = -1, output = 1}}", "prices.a:b.input: Input should be great"),
+        ("prices = {'a:b' = {input = 1, output = inf}}", "prices.a:b.output: Input should be a fi"),
+        ("prices = {'a:b' = {input = 1, output = nan}}", "prices.a:b.output: Input should be"),
+        ("prices = {'a:b,c=1' = {input = 1, output = 1}}", "prices: 'a:b,c=1' has options: write"),
+        ("prices = {small = {input = 1, output = 1}}", "'small' is no alias of [models]: write P"),
     ],
 )
 @pytest.mark.parametrize("whose", ["project", "user"])
-def test_a_wrong_key_is_told_with_the_file_it_stands_in(
+def test_a_wrong_key_is_told_with_the_file_and_line_it_stands_in(
     place: Place, whose: str, text: str, said: str
 ) -> None:
-    place.has(project="", user="").has(**{whose: text})
+    place.has(project="", user="").has(**{whose: f"\n# one thing\n{text}\n"})
     path = place.user if whose == "user" else place.root / "hch.toml"
     with pytest.raises(ConfigError) as caught:
         place.read({"HCH_MODEL": "openai:x"})
-    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).startswith(f"{path}, line 3: ")
     assert said in str(caught.value)
 
 
+def test_an_unknown_price_says_which_alias_is_near(place: Place) -> None:
+    place.has('models = {small = "a:b"}\nprices = {smal = {input = 1, output = 1}}')
+    with pytest.raises(ConfigError, match=r"line 2: prices: 'smal' is .*: did you mean 'small'\?"):
+        place.read()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[defaults]\n\nmodel = 'x'\nmodle = 'y'", 4),
+        ("defaults.modle = 'x'", 1),
+        ("[models]\nx = 'y'\n\n  [defaults] # [models]\n\tmodle = 'x'", 5),
+        ('[models]\nx = """\n[defaults]\nmodle = 1\n"""\n[defaults]\n"modle" = 2', 7),
+        ("[defaults]\nmodel = 'modle = 1' # modle = 2\nmodle = 3", 3),
+        ("[models]\nmodle = 'x'\n[defaults]\nmodle = 'y'", 4),
+        ("[defaults]\nmodle = [\n  1,\n\n  2,\n]\n", 2),
+        ("[defaults]\nmodle.a = 1\nmodle.b = 2", 2),
+        ("[defaults]\r\ndepth = 2\r\nmodle = 1\r\n", 3),
+        ("[defaults.modle]\nx = 1", 1),
+        ("\ufeff[defaults]\nmodle = 1", 2),
+    ],
+)
+def test_the_line_is_that_of_the_key(place: Place, text: str, line: int) -> None:
+    (place.root / "hch.toml").write_bytes(text.encode())
+    with pytest.raises(ConfigError) as caught:
+        place.read()
+    where = f"{place.root / 'hch.toml'}, line {line}: unknown key 'defaults.modle"
+    assert str(caught.value).startswith(where)
+
+
+def test_where_a_line_cannot_be_told_none_is(place: Place) -> None:
+    place.has("[models]\nlong = '''" + "\n" * 300 + "'''\n[defaults]\nmodle = 1\n")
+    with pytest.raises(ConfigError) as caught:
+        place.read()
+    assert str(caught.value).startswith(f"{place.root / 'hch.toml'}: unknown key 'defaults.modle'")
+
+
+def test_a_prices_faults_have_the_line_of_their_key(place: Place) -> None:
+    place.has('[prices."a:b"]\ninput = 1\n\n[prices."a:c"]\ninput = 1\noutput = "x"\n')
+    problems = place.look().problems
+    path = place.root / "hch.toml"
+    assert [told.partition(": ")[0] for told in problems] == [f"{path}, line 1", f"{path}, line 6"]
+
+
+def test_everything_wrong_is_collected_and_the_rest_holds(place: Place) -> None:
+    place.has(
+        project="[defaults]\ndepth = 7\nmodle = 1\nfanout = 0\n[models]\na = 'a'\n[zzz]\n",
+        user="[defaults]\ndepth = 'x'\nseed = 5\nstrategy = ''\n",
+    )
+    seen = place.look({"HCH_FANOUT": "many", "HCH_SEED": "9"})
+    assert [told.removeprefix(str(place.root.parent)) for told in seen.problems] == [
+        "/home/.config/hch/hch.toml, line 4: defaults.strategy: it is empty",
+        "/home/.config/hch/hch.toml, line 2: defaults.depth: Input should be a valid integer",
+        "/project/hch.toml, line 4: defaults.fanout: Input should be greater than or equal to 1",
+        "/project/hch.toml, line 3: unknown key 'defaults.modle': did you mean 'model'?",
+        "/project/hch.toml, line 7: unknown key 'zzz': there are defaults, models, players, prices",
+        "HCH_FANOUT: Input should be a valid integer, unable to parse string as an integer",
+        "/project/hch.toml, line 6: models: a → a goes in a circle",
+    ]
+    assert seen.config.file.defaults == Defaults(depth=7, seed=9)
+    assert [(file.path.parent.name, file.there) for file in seen.files] == [
+        ("hch", True),
+        ("project", True),
+    ]
+
+
 def test_a_file_that_is_no_text_is_named(place: Place) -> None:
-    (place.root / "hch.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match=r"hch\.toml: 'utf-8' codec can't decode"):
+    (place.root / "hch.toml").write_bytes(b"# \n\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"hch\.toml, line 2: it is not text in UTF-8"):
         place.read()
 
 
 def test_a_folder_of_that_name_is_an_error(place: Place) -> None:
     (place.inside / "hch.toml").mkdir()
-    with pytest.raises(ConfigError, match=r"hch\.toml is not a regular file"):
+    with pytest.raises(ConfigError, match=r"hch\.toml: it is not a regular file"):
         place.read()
+
+
+def test_a_link_to_nothing_is_an_error(place: Place) -> None:
+    (place.inside / "hch.toml").symlink_to("nowhere")
+    with pytest.raises(ConfigError, match=r"hch\.toml: it cannot be read: No such file"):
+        place.read()
+
+
+def test_where_the_users_file_is_the_nearest_it_is_read_once(place: Place) -> None:
+    place.has(user="defaults = {modle = 1}")
+    seen = look(place.user.parent, {"HOME": str(place.home)})
+    assert len(seen.files) == len(seen.problems) == 1
+
+
+# variables
+
+
+def test_every_default_has_its_variable(place: Place) -> None:
+    place.has("[defaults]\nmodel='m'\nstrategy='s'\ndepth=1\nbudget='b'\nfanout=1\nseed=1\n")
+    said = {
+        "model": "a:b",
+        "strategy": "direct",
+        "depth": 5,
+        "budget": "1calls",
+        "fanout": 6,
+        "answer_tokens": 7,
+        "concurrency": 8,
+        "seed": -9,
+        "task": "t",
+        "prompts": "p/q",
+        "store": "kept.db",
+    }
+    assert set(said) == set(Defaults.model_fields)
+    config = place.read({f"HCH_{key.upper()}": str(value) for key, value in said.items()})
+    assert config.file.defaults.model_dump() == said
+    assert config.origin == {f"defaults.{key}": f"HCH_{key.upper()}" for key in said}
+    assert config.store == "kept.db"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("HCH_DEPTH", "two", "Input should be a valid integer"),
+        ("HCH_DEPTH", "-1", "Input should be greater than or equal to 0"),
+        ("HCH_FANOUT", "0", "Input should be greater than or equal to 1"),
+        ("HCH_SEED", "1.5", "Input should be a valid integer"),
+        ("HCH_MODEL", " ", "it is empty"),
+        ("HCH_STORE", " ", "it is empty"),
+    ],
+)
+def test_a_bad_variable_is_named(place: Place, name: str, value: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        place.has("").read({name: value})
+    assert str(caught.value).startswith(f"{name}: ")
+    assert said in str(caught.value)
+
+
+def test_a_variable_that_no_setting_has_is_only_told(place: Place) -> None:
+    seen = place.look(
+        {
+            "HCH_DPETH": "3",
+            "HCH_ZZZZZZ": "x",
+            "HCH_TEST_GGUF": "x",
+            "HCH_FAIL": "x",
+            "HCH_MINE_API_KEY": KEY,
+            "HCHX": "x",
+        }
+    )
+    assert seen.problems == ()
+    near, far = seen.strangers
+    assert near == "HCH_DPETH: no setting has this variable: did you mean HCH_DEPTH?"
+    assert far.startswith("HCH_ZZZZZZ: no setting has this variable: there are HCH_MODEL, HCH_")
+
+
+def test_of_the_rest_of_the_environment_little_is_seen(place: Place) -> None:
+    env = {"TERM": "dumb", "https_proxy": "http://u:secret@h", "HTTP_PROXY": "", "PATH": "/bin"}
+    assert place.look(env).ambient == {"TERM": "dumb", "https_proxy": "set"}
+
+
+def test_a_home_that_cannot_be_told_is_an_error(place: Place) -> None:
+    with pytest.raises(ConfigError, match="the home folder is not known: set HOME"):
+        look(place.inside, {"HOME": "~nobody-of-that-name"})
+
+
+# where it comes from
+
+
+def test_the_origin_of_each_setting_is_its_file_and_line(place: Place) -> None:
+    place.has(
+        project="[defaults]\nmodel = 'small'\n[models]\nsmall = 'p:s'\n",
+        user="[defaults]\nmodel = 'u'\ndepth = 3\n\n[prices]\n'a:b' = {input=1, output=2}\n",
+    )
+    project = place.root / "hch.toml"
+    assert place.read({"HCH_SEED": "4"}).origin == {
+        "defaults.model": f"{project}, line 2",
+        "defaults.depth": f"{place.user}, line 3",
+        "defaults.seed": "HCH_SEED",
+        "models.small": f"{project}, line 4",
+        "prices.a:b": f"{place.user}, line 6",
+    }
+
+
+def test_prices_are_rows_and_the_projects_row_replaces_the_users(place: Place) -> None:
+    place.has(
+        user="prices = {'a:b' = {input = 9, output = 9, cached = 9}, 'a:c' = {input=1, output=0}}",
+        project="prices = {'a:b' = {input = 0.15, output = 0.6, reasoning = 0.7}}",
+    )
+    assert place.read().file.prices == {
+        "a:b": PriceRow(input=0.15, output=0.6, reasoning=0.7),
+        "a:c": PriceRow(input=1, output=0),
+    }
 
 
 # keys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hch.prices import price_of, source
+from hch.prices import price_of
 from hch.types import Usage
 
 

@@ -56,6 +56,20 @@ def test_a_new_store_has_no_runs_and_says_where_it_is(store: Store) -> None:
     assert store.place
 
 
+def test_nothing_is_wrong_with_what_is_kept(store: Store) -> None:
+    assert store.check() == []
+    store.append("a", 1.0, opened("k"))
+    assert store.check() == []
+    write(store, "b", *story())
+    with store.live("b"):
+        assert store.check() == []
+    store.remove(["a"])
+    assert store.check() == []
+    store.close()
+    assert store.check() == []
+    assert [row.run for row in store.runs()] == ["b"]
+
+
 def test_an_unknown_run_is_refused_at_once(store: Store) -> None:
     write(store, "one", *story())
     for unknown in ("none", "", "ONE", "\ud800", "\x00", "on'e"):

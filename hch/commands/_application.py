@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from hch import __version__, registry
+from hch.commands import _page, _shells
 from hch.commands._terminal import let_go, say, tell
 from hch.errors import HchError
 
@@ -18,7 +18,7 @@ BadUsage: type[Any] = typer.BadParameter.__mro__[1]
 """What typer raises for every wrong flag; where that class lives differs between its versions."""
 
 
-class Commands(TyperGroup):
+class Commands(_page.PageGroup):
     """A group of which every plugin in `commands` is a command; imports only the one asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -29,35 +29,72 @@ class Commands(TyperGroup):
         made = registry.build("commands", registry.Spec(cmd_name))
         if not isinstance(made, typer.Typer):
             alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-            alone.command(cmd_name)(made)
+            alone.command(cmd_name, cls=_page.PageCommand)(made)
             made = alone
         return typer.main.get_command(made)
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """One line for each command; one that cannot be imported says what it lacks."""
-        rows = []
-        for name in self.list_commands(ctx):
-            try:
-                rows.append((name, self.get_command(ctx, name).get_short_help_str(200)))
-            except HchError as error:
-                rows.append((name, str(error)))
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
 
 
 def root(
     ctx: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    install_completion: Annotated[
+        _shells.Shell | None,
+        typer.Option(metavar="SHELL", help="Make bash, zsh or fish complete what is typed."),
+    ] = None,
+    show_completion: Annotated[
+        _shells.Shell | None,
+        typer.Option(metavar="SHELL", help="Print the script that does so, and install nothing."),
+    ] = None,
 ) -> None:
     """Ask HCH, Humans Consulting HCH: a question is answered by a tree of copies.
 
-    \b
-    hch ask "What is (17 + 4) * (3 - 1)?" --depth 3
-    hch ask "Which rivers cross both France and Germany?" -m openai:gpt-5.4-mini
-    hch show
+    HCH_n is a model, a script or a person that may put sub-questions to fresh copies of HCH_{n-1},
+    read their answers, ask more, and then reply. HCH_0 is H alone. Every tree is kept, and can be
+    shown, gone on with and learned from. Without a key or a model the built-in script answers; it
+    does arithmetic. stdout is what was asked for; all else goes to stderr.
+
+    Environment:
+      OPENAI_API_KEY  The key for openai models. Where it is set and no model is named, a small
+        one of them answers, capped at 200 calls and 500,000 tokens.
+      HCH_MODEL  The model where -m names none.
+      HCH_STORE  Where runs are kept where --store names no place.
+      HCH_DEPTH, …  So has each of [defaults] in hch.toml its variable.
+      XDG_CONFIG_HOME  Instead of ~/.config, below.
+      XDG_DATA_HOME  Instead of ~/.local/share, below.
+      NO_COLOR  Set to anything, it keeps the tree without colours.
+
+    Files:
+      hch.toml  Settings and aliases, looked for here and in the folders above.
+      ~/.config/hch/hch.toml  Settings for wherever there are no others.
+      traces/hch.db  The runs, beside the hch.toml that was found.
+      ~/.local/share/hch/hch.db  The runs where none was found.
+
+    Exit status:
+      0  Answered, and clean: every node below answered; or done.
+      1  No answer, or a bug.
+      2  Wrong use: a flag, a name, a file that cannot be read.
+      3  Out of budget; hch resume goes on.
+      4  Answered, but something below was refused, cut or failed.
+      5  The store cannot be read or written.
+      6  A key, the configuration, a missing package or a dead endpoint.
+      7  A replay asked for what is not on record.
+      129, 130, 143  Stopped by a signal; hch resume goes on.
+
+    Examples:
+      hch ask "What is (17 + 4) * (3 - 1)?" --depth 3
+      hch ask "Which rivers cross France and Germany?" -m openai:gpt-5.4-mini
+      hch show
+      hch examples
+
+    See also:
+      hch examples, hch config, hch doctor, hch COMMAND --help
     """
     if version:
         say(f"hch {__version__}")
+    elif install_completion:
+        _shells.install(install_completion)
+    elif show_completion:
+        say(_shells.SCRIPTS[show_completion])
     elif ctx.invoked_subcommand is None:
         sys.stderr.write(ctx.get_help() + "\n")
         raise typer.Exit(2)
@@ -67,9 +104,13 @@ def application() -> Any:
     """The command line as typer's command object."""
     app = typer.Typer(
         cls=Commands,
+        add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "terminal_width": _page.width(),
+        },
     )
     app.callback(invoke_without_command=True)(root)
     return typer.main.get_command(app)
@@ -78,6 +119,9 @@ def application() -> Any:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit code. Bugs come out as themselves."""
     try:
+        if arguments[:1] and arguments[0] == _shells.ASKED:
+            _shells.answer(application(), list(arguments[1:]))
+            return 0
         code = application().main(list(arguments), prog_name="hch", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except HchError as error:

@@ -42,14 +42,14 @@ def _page(hch: HCH, estimate: Estimate, fanout: int | None) -> Iterator[str]:
     prices = (estimate.least, estimate.typical, estimate.most)
     for name, price in zip(("least", "typical", "most"), prices, strict=True):
         rows.append((name, *_cells(price, priced=priced)))
-    typical = f"{count(min(fanout or FANOUT, hch.fanout), 'sub-question')} a node"
+    typical = f"{count(min(fanout or FANOUT, hch.chosen.fanout), 'sub-question')} a node"
     told = "" if fanout else "; --fanout K says how many"
-    longest = f"replies of {hch.answer_tokens} tokens"
+    longest = f"replies of {hch.chosen.answer_tokens} tokens"
     notes = (
         "",
         "the root needs no help",
         f"{typical}, of {QUESTION} tokens, answers of {ANSWER}{told}",
-        f"{count(hch.fanout, 'sub-question')} a node, {longest}, each form asked for twice",
+        f"{count(hch.chosen.fanout, 'sub-question')} a node, {longest}, each form asked for twice",
     )
     sizes = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
     thinks = any(player.model for player in hch.players)

@@ -1,26 +1,38 @@
-"""What a run is doing, in one line on stderr; its events are counted, the event loop draws."""
+"""What a run is doing, on stderr: the live tree on a terminal, else a line now and then.
+
+The live tree is on the terminal's other screen, so that nothing of it is left behind. The event
+loop draws, seldom enough that it takes a small part of one core, however large the screen.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
-from collections.abc import Sequence
-from time import perf_counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import monotonic, perf_counter
+from typing import TYPE_CHECKING, TextIO, cast
 
-from hch.commands._terminal import columns, is_drawn_on, mutter, tell
-from hch.commands._words import count, listed, seconds, tokens
-from hch.events import (
-    CallFailed,
-    CallFinished,
-    CallIntended,
-    Event,
-    NodeClosed,
-    NodeOpened,
-    RootOpened,
-)
+from hch.commands._growth import Growth
+from hch.commands._terminal import Narration, is_drawn_on, mutter, size, takes_more, tell
+from hch.commands._waiting import Waiting, totals
+from hch.commands._words import listed, seconds
+from hch.events import Event, RootOpened
+from hch.run import Run
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+FIRST = 0.4
+"""Seconds before the first drawing, so that a quick run draws nothing."""
 
 REDRAWN = 0.1
-"""Seconds between two drawings in place."""
+"""Seconds between two drawings, at the least."""
+
+REST = 25
+"""Between two drawings there is at least so many times what the last one took."""
 
 REPEATED = 5.0
 """Seconds between two lines where stderr is no terminal."""
@@ -29,67 +41,82 @@ REPEATED = 5.0
 class Progress:
     """Watches one run. `begun` says that the run is in the store, so that it can be resumed.
 
-    `notes` are told when it has begun.
+    `notes` are told when it has begun. Without `texts` nothing of what is asked and answered is
+    shown, for a person who plays a copy.
     """
 
-    def __init__(self, *, quiet: bool, notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        quiet: bool,
+        notes: Sequence[str] = (),
+        run: Run | None = None,
+        texts: bool = True,
+    ) -> None:
         self.begun = False
         self.started = perf_counter()
+        self.growth = Growth()
+        self._run = run
+        self._texts = texts
         self._quiet = quiet
         self._notes = () if quiet else notes
         self._in_place = is_drawn_on(sys.stderr)
-        self._drawn = 0
+        self._screen: _Screen | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._next: asyncio.TimerHandle | None = None
-        self._nodes = self._closed = self._sent = self._failed = self._done = self._tokens = 0
+        self._asides = 0
 
     def watch(self, event: Event) -> None:
-        """Count one event; cheap, since every event of a run comes here."""
-        match event:
-            case NodeOpened():
-                self._nodes += 1
-            case NodeClosed():
-                self._closed += 1
-            case CallIntended():
-                self._sent += 1
-            case CallFinished(usage=usage):
-                self._done += 1
-                self._tokens += usage[0] + usage[1]
-            case CallFailed():
-                self._failed += 1
-            case RootOpened():
-                self._begin()
+        """Take one event; cheap, since every event of a run comes here."""
+        self.growth.take(event)
+        if not self.begun and isinstance(event, RootOpened):
+            self._begin()
 
     @property
     def elapsed(self) -> float:
         return perf_counter() - self.started
 
+    @property
+    def restoring(self) -> str:
+        """What brings the terminal back at once; empty where it is as it was."""
+        return "\x1b[?25h\x1b[?1049l" if self._screen is not None and self._screen.shown else ""
+
+    def place(self, key: str) -> str:
+        """The provisional id of an open node, such as `0.2.1`; empty for any other."""
+        return self.growth.place(key)
+
     def start(self) -> None:
         """Draw from now on, by the running loop."""
-        if not self._quiet:
-            wait = REDRAWN if self._in_place else REPEATED
-            self._next = asyncio.get_running_loop().call_later(wait, self._draw)
+        if self._quiet:
+            return
+        self._loop = asyncio.get_running_loop()
+        if self._in_place and signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL:
+            self._loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+        self._wait(FIRST if self._in_place else REPEATED)
 
     def stop(self) -> None:
-        """Draw no more, and take the line away."""
-        if self._next is not None:
-            self._next.cancel()
-        if self._drawn:
-            mutter(f"\r{' ' * self._drawn}\r")
-            self._drawn = 0
+        """Draw no more, and bring back the screen as it was."""
+        self._hide()
+        if self._loop is not None:
+            self._loop.remove_signal_handler(signal.SIGTSTP)
+            self._loop = None
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Draw nothing in the meantime, while a person types at the terminal; can be nested."""
+        self._asides += 1
+        self._hide()
+        try:
+            yield
+        finally:
+            self._asides -= 1
+            if self._loop is not None and not self._asides:
+                self._wait(FIRST if self._in_place else REPEATED)
 
     def line(self) -> str:
-        flying = self._sent - self._done - self._failed
-        return listed(
-            (
-                count(self._nodes, "node"),
-                f"{self._nodes - self._closed} open",
-                count(self._sent, "call"),
-                f"{flying} in flight" if flying else "",
-                f"{self._failed} failed" if self._failed else "",
-                tokens(self._tokens),
-                seconds(self.elapsed),
-            )
-        )
+        """What there is so far, and what it waits for."""
+        so_far = (*totals(self.growth), seconds(self.elapsed))
+        return listed((*so_far, *Waiting(self.growth, self._run).in_all(monotonic())))
 
     def _begin(self) -> None:
         self.begun = True
@@ -97,11 +124,83 @@ class Progress:
             tell(note)
         self._notes = ()
 
+    def _wait(self, rest: float) -> None:
+        if self._next is not None:
+            self._next.cancel()
+        if self._loop is not None:
+            self._next = self._loop.call_later(rest, self._draw)
+
+    def _hide(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+        if self._screen is not None:
+            self._screen.hide()
+
     def _draw(self) -> None:
-        if self._in_place:
-            line = self.line()[: columns(sys.stderr, 80) - 1]
-            mutter(f"\r{line:{self._drawn}}")
-            self._drawn = len(line)
-        else:
+        if not self._in_place:
             mutter(f"hch: {self.line()}\n")
-        self.start()
+            self._wait(REPEATED)
+            return
+        rest = REDRAWN
+        if self.begun and takes_more(sys.stderr):
+            if self._screen is None:
+                self._screen = _Screen(self.growth, self._run, texts=self._texts)
+            began = perf_counter()
+            self._screen.draw(self.elapsed)
+            rest = max(REDRAWN, REST * (perf_counter() - began))
+        self._wait(rest)
+
+    def _suspend(self) -> None:
+        """Ctrl-Z: leave the shell its own screen; the next drawing in front takes it again."""
+        if self._screen is not None:
+            self._screen.hide()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class _Screen:
+    """The terminal's other screen, and the live tree on it; what draws is imported for it alone."""
+
+    def __init__(self, growth: Growth, run: Run | None, *, texts: bool) -> None:
+        from rich.console import Console
+
+        from hch.commands._live import LiveTree
+
+        file = Narration()
+        self._tree = LiveTree(growth, run, texts=texts, encoding=file.encoding)
+        self._console = Console(
+            file=cast(TextIO, file),
+            force_terminal=True,
+            force_interactive=True,
+            legacy_windows=False,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+        self._live: Live | None = None
+
+    @property
+    def shown(self) -> bool:
+        return self._live is not None
+
+    def draw(self, elapsed: float) -> None:
+        from rich.console import Group
+        from rich.live import Live
+
+        width, height = size(sys.stderr)
+        self._console.size = (width, height)
+        if self._live is None:
+            self._live = Live(
+                console=self._console,
+                screen=True,
+                auto_refresh=False,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        lines = self._tree.lines(width, height, elapsed, monotonic())
+        self._live.update(Group(*lines), refresh=True)
+
+    def hide(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None

@@ -11,28 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.text import Text
 
 from hch.commands._budgets import to_go_on
+from hch.commands._fitting import MARKS, fit, share
 from hch.commands._report import blemishes, flaws, totals, uncertain
 from hch.commands._running import Place
 from hch.commands._words import dollars, players, seconds, tokens
 from hch.protocols import RunRow
 from hch.safe_text import one_line
 from hch.trace import Ask, Node, Trace
-
-MARKS = {
-    "answered": ("✓", "green"),
-    "unanswered": ("?", "yellow"),
-    "truncated": ("✂", "yellow"),
-    "failed": ("✗", "red"),
-    "cancelled": ("⊘", "red"),
-    "open": ("…", "cyan"),
-    "shared": ("↺", "blue"),
-    "refused": ("–", "yellow"),
-}
-"""By status: what a row begins with, so that colour is never needed to tell, and its colour."""
 
 DROPPED = (0, 3, 1, 2)
 """The columns of figures (below, tokens, dollars, seconds) in the order they go."""
@@ -118,21 +107,13 @@ def fitted(rows: list[Row], width: int) -> Iterator[Text]:
         yield _line(row, figures, width)
 
 
-def fit(text: str, cells: int) -> str:
-    """A text cut to so many cells, with an ellipsis."""
-    if text.isascii():
-        return text if len(text) <= cells else text[: max(0, cells - 1)].rstrip() + "…"[:cells]
-    if cell_len(text) <= cells:
-        return text
-    return set_cell_size(text, cells - 1).rstrip() + "…" if cells > 0 else ""
-
-
 def _line(row: Row, figures: str, width: int) -> Text:
     mark, style = MARKS[row.status]
     deepest = width // 9 * 3
     guide = row.guide if len(row.guide) <= deepest else f"⋯{row.guide[-deepest:]}"
     head = f"{mark} {row.level}  " if row.level else f"{mark} "
-    question, said = _share(row, width - len(guide) - len(head) - len(figures))
+    room = width - len(guide) - len(head) - len(figures)
+    question, said = share(row.question, row.said, room)
     line = Text.assemble((guide, "dim"), (mark, style), (head[1:], "cyan"), question)
     if said:
         line.append(" → ", "dim")
@@ -148,16 +129,6 @@ def _wanted(row: Row) -> int:
     """The cells of a row that nothing is cut from, its figures left out."""
     said = 3 + cell_len(row.said) if row.said else 0
     return len(row.guide) + 4 + len(row.level) + cell_len(row.question) + said
-
-
-def _share(row: Row, room: int) -> tuple[str, str]:
-    """Question and answer in so many cells: the answer may have two fifths, or the rest."""
-    wants, said = cell_len(row.question), fit(row.said, max(0, room))
-    if not said:
-        return fit(row.question, room), ""
-    room -= 3
-    said = fit(said, max(room * 2 // 5, room - wants))
-    return fit(row.question, room - cell_len(said)), said
 
 
 def _row(node: Node, below: int, width: int, *, timed: bool) -> Row:
@@ -232,7 +203,7 @@ def _below(trace: Trace) -> dict[str, int]:
 def header(trace: Trace, row: RunRow, width: int) -> Text:
     """Which run, how it ended, who played and what was asked, in one line."""
     several = f"{trace.started.count} questions, first: " if trace.started.count > 1 else ""
-    head = f"{one_line(row.run)}  {row.status}  {seconds(row.seconds)}"
+    head = f"{one_line(row.run)}  {one_line(row.status)}  {seconds(row.seconds)}"
     who = f"  {one_line(players(trace.started.players), width)}  "
     question = one_line(several + row.question, width)
     return Text.assemble((head, "bold"), fit(who + question, max(20, width - len(head))))

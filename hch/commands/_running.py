@@ -13,11 +13,13 @@ from shlex import join
 import typer
 
 from hch.commands._budgets import to_go_on
+from hch.commands._person import PersonAtTerminal
 from hch.commands._progress import Progress
-from hch.commands._terminal import mutter, tell
+from hch.commands._terminal import last_words, mutter, tell
 from hch.errors import BillExhausted, HchError
 from hch.protocols import Store
 from hch.run import Result, Run
+from hch.safe_text import one_line
 from hch.trace import Trace
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -42,7 +44,7 @@ class Place:
         if not self.lasting:
             return ""
         store = ("--store", self.named) if self.named else ()
-        return join(("hch", *words, *store))
+        return one_line(join(("hch", *words, *store)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +56,27 @@ class Finished:
     place: Place
 
 
-def complete(run: Run, place: Place, *, quiet: bool, notes: Sequence[str] = ()) -> Finished:
+def complete(
+    run: Run,
+    place: Place,
+    *,
+    quiet: bool,
+    notes: Sequence[str] = (),
+    person: PersonAtTerminal | None = None,
+) -> Finished:
     """Go on with a run to its end, watched; `notes` are told when it has begun.
 
     Where it stops before that, it is said why and how to go on, and the command ends: with the
     error's exit code, with 128 and the signal's number after SIGINT (Ctrl-C),
-    SIGTERM and SIGHUP.
+    SIGTERM and SIGHUP. A `person` who plays sees nothing of what the others are asked.
     """
-    progress = Progress(quiet=quiet, notes=notes)
+    by_hand = any(player.model and player.model.by_hand for player in run.setup.players)
+    progress = Progress(quiet=quiet, notes=notes, run=run, texts=not by_hand)
+    if person is not None and by_hand:
+        person.sits_at(run, progress)
     run.watch = progress.watch
     resume = place.command("resume", run.id)
-    stop = Stop(f"hch: go on with: {resume}\n" if resume else "")
+    stop = Stop(f"hch: go on with: {resume}\n" if resume else "", progress)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             results = runner.run(_finish(run, progress, stop))
@@ -92,11 +104,12 @@ def complete(run: Run, place: Place, *, quiet: bool, notes: Sequence[str] = ()) 
 class Stop:
     """Turns the first signal into the cancelling of a task, which then commits and closes nodes.
 
-    A second signal ends the process at once; `line` says how to go on.
+    A second signal ends the process at once, the terminal as it was; `line` says how to go on.
     """
 
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str, progress: Progress) -> None:
         self.line = line
+        self._progress = progress
         self.caught: signal.Signals | None = None
         self._heard: list[signal.Signals] = []
 
@@ -123,7 +136,7 @@ class Stop:
         task.cancel()
 
     def _second(self, number: int, _frame: object) -> None:
-        mutter(f"\n{self.line}")
+        last_words(f"{self._progress.restoring}\n{self.line}")
         os._exit(128 + number)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import os
+import select
 import sys
+from contextlib import suppress
 from typing import Any, TextIO
 
 from hch.errors import HchError
@@ -55,10 +58,31 @@ def mutter(text: str) -> None:
     if sys.stderr is None:
         return
     try:
-        sys.stderr.write(_encodable(text, sys.stderr, "hch.plain"))
+        sys.stderr.write(encodable(text, sys.stderr.encoding or "utf-8"))
         sys.stderr.flush()
     except OSError:
         _to_nowhere(sys.stderr)
+
+
+def last_words(text: str) -> None:
+    """Write to stderr from where a write may have been interrupted, just before the end."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.write(sys.stderr.fileno(), text.encode(sys.stderr.encoding or "utf-8", "hch.plain"))
+
+
+class Narration(io.TextIOBase):
+    """stderr as a file for what draws: as `mutter`, it never fails."""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return sys.stderr.encoding or "utf-8"
+
+    def isatty(self) -> bool:
+        return is_terminal(sys.stderr)
+
+    def write(self, text: str) -> int:
+        mutter(text)
+        return len(text)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -70,8 +94,42 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def is_drawn_on(stream: TextIO | None) -> bool:
-    """Whether a line can be drawn over on it."""
-    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+    """Whether a screen can be drawn on it, and be taken away again."""
+    if not is_terminal(stream) or os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+        return False
+    try:
+        import curses
+
+        curses.setupterm(fd=stream.fileno() if stream else -1)
+        return bool(curses.tigetstr("smcup"))
+    except ImportError:  # as on Windows
+        return False
+    except curses.error:  # it has no entry, as those newer than the machine's list of them
+        return True
+
+
+def takes_more(stream: TextIO | None) -> bool:
+    """Whether a terminal is ours to draw on now: not stopped by Ctrl-S, and in the foreground."""
+    if stream is None:
+        return False
+    try:
+        if not select.select((), (stream,), (), 0)[1]:
+            return False
+    except (OSError, ValueError):
+        return False
+    try:
+        return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    except OSError:  # no terminal that controls this process, so that nobody else is in front
+        return True
+
+
+def size(stream: TextIO | None) -> tuple[int, int]:
+    """Columns and rows of a stream's terminal; 80 and 24 where it does not say."""
+    try:
+        found = os.get_terminal_size(stream.fileno()) if stream else (0, 0)
+    except (OSError, ValueError):
+        found = (0, 0)
+    return found[0] or 80, found[1] or 24
 
 
 def columns(stream: TextIO | None, otherwise: int) -> int:
@@ -107,7 +165,7 @@ def _write(text: str, errors: str = "hch.plain") -> None:
     if sys.stdout is None:
         raise HchError("stdout cannot be written: it is closed")
     try:
-        sys.stdout.write(_encodable(text, sys.stdout, errors) + "\n")
+        sys.stdout.write(encodable(text, sys.stdout.encoding or "utf-8", errors) + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
         _to_nowhere(sys.stdout)
@@ -116,8 +174,8 @@ def _write(text: str, errors: str = "hch.plain") -> None:
         raise HchError(f"stdout cannot be written: {error.strerror}") from error
 
 
-def _encodable(text: str, stream: TextIO, errors: str) -> str:
-    encoding = stream.encoding or "utf-8"
+def encodable(text: str, encoding: str, errors: str = "hch.plain") -> str:
+    """The text as it will be where it is written in this encoding."""
     return text.encode(encoding, errors).decode(encoding)
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from typer import Argument, Exit, Option
 
-from hch import registry
-from hch.commands._given import check_filled, decoded, read_text
-from hch.errors import ConfigError, UsageError
-
-if TYPE_CHECKING:
-    from hch.compose import HCH
-
-BUILT_IN = (
-    "no model is named and no key is set: the built-in script answers, and it does arithmetic, "
-    "+ - * of integers; for a real model: -m openai:NAME with OPENAI_API_KEY set, or -m gguf:PATH"
+from hch.commands._asked import check_levels, from_stdin, notices, players_at, sound
+from hch.commands._completion import (
+    complete_file,
+    complete_folder,
+    complete_levels,
+    complete_model,
+    complete_strategy,
+    complete_task,
 )
+from hch.commands._given import check_filled, read_text
 
 
 def build() -> Callable[..., None]:
@@ -32,72 +30,189 @@ def ask(
         str, Argument(metavar="QUESTION", help="What is asked; - reads it from stdin.")
     ],
     depth: Annotated[
-        int | None, Option("--depth", "-d", metavar="N", help="The n of HCH_n; 0 is H alone. [2]")
+        int | None,
+        Option(
+            "--depth",
+            "-d",
+            metavar="N",
+            help="The n of HCH_n; 0 is H alone. [2]",
+            rich_help_panel="Who answers",
+        ),
     ] = None,
     model: Annotated[
-        str | None, Option("--model", "-m", metavar="MODEL", help="Who thinks, as NAME[:ARG].")
+        str | None,
+        Option(
+            "--model",
+            "-m",
+            metavar="MODEL",
+            help="Who thinks, as NAME[:ARG].",
+            rich_help_panel="Who answers",
+            autocompletion=complete_model,
+        ),
     ] = None,
     strategy: Annotated[
-        str | None, Option("--strategy", "-s", metavar="STRATEGY", help="How H answers. [factored]")
+        str | None,
+        Option(
+            "--strategy",
+            "-s",
+            metavar="STRATEGY",
+            help="How H answers. [factored]",
+            rich_help_panel="Who answers",
+            autocompletion=complete_strategy,
+        ),
     ] = None,
     at: Annotated[
         list[str] | None,
         Option(
             metavar="LEVELS=PLAYER",
             help="Another player, strategy@model, for levels N, N+ or N-M. Repeatable.",
+            rich_help_panel="Who answers",
+            autocompletion=complete_levels,
         ),
     ] = None,
     context: Annotated[
         list[str] | None,
-        Option(metavar="FILE", help="A text to send along with the question. Repeatable."),
+        Option(
+            metavar="FILE",
+            help="A text to send along with the question. Repeatable.",
+            rich_help_panel="What is sent",
+            autocompletion=complete_file,
+        ),
     ] = None,
     budget: Annotated[
-        str | None, Option(metavar="AMOUNTS", help="The run's cap, such as 2usd,50calls,10min.")
+        str | None,
+        Option(
+            metavar="AMOUNTS",
+            help="The run's cap, such as 2usd,50calls,10min.",
+            rich_help_panel="Limits",
+        ),
     ] = None,
     manual: Annotated[
-        str | None, Option(metavar="FILE", help="A text that is put into every prompt.")
+        str | None,
+        Option(
+            metavar="FILE",
+            help="A text that is put into every prompt.",
+            rich_help_panel="What is sent",
+            autocompletion=complete_file,
+        ),
     ] = None,
     prompts: Annotated[
-        str | None, Option(metavar="DIR", help="Prompt files that go before the shipped ones.")
+        str | None,
+        Option(
+            metavar="DIR",
+            help="Prompt files that go before the shipped ones.",
+            rich_help_panel="What is sent",
+            autocompletion=complete_folder,
+        ),
     ] = None,
-    seed: Annotated[int | None, Option(metavar="N", help="Of all that is random. [0]")] = None,
+    seed: Annotated[
+        int | None, Option(metavar="N", help="Of all that is random. [0]", rich_help_panel="Limits")
+    ] = None,
     fanout: Annotated[
-        int | None, Option(min=1, metavar="N", help="The most sub-questions of a node. [16]")
+        int | None,
+        Option(
+            min=1,
+            metavar="N",
+            help="The most sub-questions of a node. [16]",
+            rich_help_panel="Limits",
+        ),
     ] = None,
     dry_run: Annotated[
-        bool, Option("--dry-run", help="Send nothing; print what it would come to.")
+        bool,
+        Option(
+            "--dry-run", help="Send nothing; print what it would come to.", rich_help_panel="Output"
+        ),
     ] = False,
     task: Annotated[
-        str | None, Option(metavar="NAME", help="The task that scripts play. [arithmetic]")
+        str | None,
+        Option(
+            metavar="NAME",
+            help="The task that scripts play. [arithmetic]",
+            rich_help_panel="Who answers",
+            autocompletion=complete_task,
+        ),
     ] = None,
     answer_tokens: Annotated[
-        int | None, Option(min=1, metavar="N", help="The longest reply, in tokens. [2048]")
+        int | None,
+        Option(
+            min=1,
+            metavar="N",
+            help="The longest reply, in tokens. [2048]",
+            rich_help_panel="Limits",
+        ),
     ] = None,
     concurrency: Annotated[
-        int | None, Option(min=1, metavar="N", help="Calls in flight to one endpoint. [64]")
+        int | None,
+        Option(
+            min=1,
+            metavar="N",
+            help="Calls in flight to one endpoint. [64]",
+            rich_help_panel="Limits",
+        ),
     ] = None,
     store: Annotated[
-        str | None, Option(metavar="FILE", help="Where the run is kept. [traces/hch.db]")
+        str | None,
+        Option(
+            metavar="FILE",
+            help="Where the run is kept. [traces/hch.db]",
+            rich_help_panel="Output",
+            autocompletion=complete_file,
+        ),
     ] = None,
-    as_json: Annotated[bool, Option("--json", help="Print one JSON object instead.")] = False,
-    quiet: Annotated[bool, Option("--quiet", "-q", help="Errors only on stderr.")] = False,
+    as_json: Annotated[
+        bool, Option("--json", help="Print one JSON object instead.", rich_help_panel="Output")
+    ] = False,
+    quiet: Annotated[
+        bool, Option("--quiet", "-q", help="Errors only on stderr.", rich_help_panel="Output")
+    ] = False,
 ) -> None:
     """Put a question to HCH_n; the answer, and nothing else, goes to stdout.
 
-    Exit codes: 0 answered and clean, 1 no answer, 2 wrong use, 3 out of budget, 4 answered but
-    something below was refused, cut or failed, 5 store, 6 configuration, 129, 130 and 143 signals.
+    With a model and no strategy it is factored: H writes sub-questions, all are asked at once of
+    HCH_{n-1}, and H replies from the answers. Without a model or a key the built-in script answers,
+    and it does arithmetic. The tree and what there is to note go to stderr; --quiet leaves errors
+    only. Every run is kept, and every abnormal end prints the hch resume line that goes on with it.
 
-    \b
+    Where a model costs money and no --budget is given, the run is capped at 200 calls and 500,000
+    tokens. --dry-run sends nothing and prints the least, the typical and the most it comes to.
+
+    Specs:
+      MODEL  NAME[:ARG][,option=value…], such as openai:gpt-5.4-mini,temperature=0, or an alias of
+        [models] in hch.toml; hch plugins models lists them.
+      STRATEGY  NAME[,option=value…], such as consult,turns=4, or an alias of [players].
+      PLAYER  STRATEGY@MODEL; without @ it thinks with the model of -m.
+      LEVELS  N, N+ (from N up) or N-M; level 0 answers alone, level --depth is the root.
+      AMOUNTS  usd, calls, tokens, nodes and a time (s, min, h), by commas; 200ktokens is 200,000.
+
+    Environment:
+      OPENAI_API_KEY  The key for openai models; with it a small one answers where none is named.
+      HCH_MODEL, …  Each of [defaults] in hch.toml has its variable; hch config show --origin.
+
+    Exit status:
+      0  Answered, and clean: every node below answered, nothing was refused, cut or failed.
+      1  No answer.
+      2  Wrong use: a flag, a name, a file that cannot be read, an empty question.
+      3  Out of budget, or the root was truncated.
+      4  Answered, but something below was refused, cut or failed.
+      5  The store cannot be written.
+      6  A key, the configuration, a prompt, a missing package or a dead endpoint.
+      129, 130, 143  Stopped by SIGHUP, Ctrl-C or SIGTERM.
+
     Examples:
       hch ask "What is (17 + 4) * (3 - 1)?" --depth 3
       hch ask "Who was right, and why?" --context report.txt -m openai:gpt-5.4-mini
       hch ask "…" -m openai:NAME -s consult --depth 3 --budget 2usd,200calls
       hch ask "…" --at 1+=factored@openai:LARGE --at 0=direct@openai:SMALL
       echo "What is 2 + 3?" | hch ask - --json
+
+    See also:
+      hch examples, hch plugins, hch show, hch resume, docs/budget.md
     """
     from hch.commands._dry_run import foreseen
+    from hch.commands._person import Nobody, at_terminal
     from hch.commands._report import report
     from hch.commands._running import Place, complete
+    from hch.commands._settings import check_in_force
     from hch.compose import HCH
     from hch.types import Text
 
@@ -107,7 +222,7 @@ def ask(
         "depth": depth,
         "model": model,
         "strategy": strategy,
-        "at": _players_at(at or ()),
+        "at": players_at(at or ()),
         "budget": budget,
         "manual": manual and read_text(manual, "manual"),
         "prompts": prompts,
@@ -117,97 +232,21 @@ def ask(
         "answer_tokens": answer_tokens,
         "concurrency": concurrency,
         "store": store,
+        "person": (person := at_terminal()) or (Nobody() if dry_run else None),
     }
     hch = HCH(**{name: value for name, value in given.items() if value is not None})
     texts = [
         Text(read_text(p, "context"), f"document:{PurePath(p).name}", False) for p in context or ()
     ]
-    asked = from_stdin() if question == "-" else _sound(question)
-    _check_settings(hch)
-    _check_levels(hch)
+    asked = from_stdin() if question == "-" else sound(question)
+    check_in_force(hch)
+    check_levels(hch)
     if dry_run:
         foreseen(hch, asked, texts, fanout, as_json=as_json)
         raise Exit(0)
     with closing(hch.kept_in) as kept_in:
         run = hch.begin([asked], context=texts)
         place = Place.of(store, kept_in)
-        finished = complete(run, place, quiet=quiet, notes=() if quiet else list(_notices(hch)))
+        notes = () if quiet else list(notices(hch))
+        finished = complete(run, place, quiet=quiet, notes=notes, person=person)
         raise Exit(report(finished, as_json=as_json, quiet=quiet))
-
-
-def from_stdin() -> str:
-    """The question on stdin, without white space round it. Raises UsageError for none."""
-    data = sys.stdin.buffer.read() if sys.stdin else b""
-    text = decoded(data, "what came on stdin is not text in UTF-8").strip()
-    if not text:
-        raise UsageError("the question is empty: nothing came on stdin")
-    return text
-
-
-def _sound(question: str) -> str:
-    """The question as typed. Raises UsageError where it was typed in bytes that are no UTF-8."""
-    try:
-        question.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError("the question is not text in UTF-8") from error
-    return question
-
-
-def _players_at(texts: Sequence[str]) -> dict[str, str]:
-    """Players by levels. Raises UsageError where that cannot be read, or levels come twice."""
-    players: dict[str, str] = {}
-    for text in texts:
-        levels, equals, player = (part.strip() for part in text.partition("="))
-        if not equals or not player or not levels.isascii():
-            raise UsageError(f"--at {text!r}: write LEVELS=PLAYER, such as 0=direct@openai:NAME")
-        if levels in players:
-            raise UsageError(f"--at names a player for the levels {levels} twice")
-        players[levels] = player
-    return players
-
-
-def _check_settings(hch: HCH) -> None:
-    """Raises ConfigError, naming where it stands, for a setting in force that cannot be read."""
-    from hch.budget import parse_budget
-
-    config, defaults = hch.config, hch.config.file.defaults
-    checks: list[tuple[str, str | None, bool, Callable[[str], object]]] = [
-        ("budget", defaults.budget, hch.budget is None, parse_budget),
-        ("model", defaults.model, hch.model is None, lambda spec: _known_model(config.model(spec))),
-        ("strategy", defaults.strategy, hch.strategy is None, registry.PlayerSpec.parse),
-    ]
-    for name, value, in_force, check in checks:
-        if value is not None and in_force:
-            try:
-                check(value)
-            except UsageError as error:
-                origin = config.origin[f"defaults.{name}"]
-                raise ConfigError(f"{origin}: defaults.{name}: {error}") from error
-
-
-def _known_model(spec: str) -> None:
-    registry.load("models", registry.Spec.parse(spec).name)
-
-
-def _check_levels(hch: HCH) -> None:
-    """Raises UsageError where two players are given for the same levels, written otherwise."""
-    seen: dict[range, str] = {}
-    for levels in hch.at:
-        same = seen.setdefault(registry.parse_levels(levels, hch.levels), levels)
-        if same != levels:
-            raise UsageError(f"--at names players for the levels {same} and {levels}: the same")
-
-
-def _notices(hch: HCH) -> Iterator[str]:
-    """What was chosen for whoever asked, without being named."""
-    from hch.budget import UNLIMITED
-    from hch.commands._words import budget as budget_words
-
-    named = {level for levels in hch.at for level in registry.parse_levels(levels, hch.levels)}
-    if hch.built_in and len(named) <= hch.levels:
-        yield BUILT_IN
-    if (hch.budget or hch.config.file.defaults.budget) is None and hch.cap[0] != UNLIMITED:
-        cap = budget_words(hch.cap[0])
-        yield f"capped at {cap}, since it costs money; --budget changes that"
-    for name in hch.unpriced:
-        yield f"{name} has no known price: its cost is not counted; [prices] in hch.toml gives one"

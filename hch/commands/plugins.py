@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from hch import registry
+from hch.commands._completion import complete_kind
 from hch.commands._terminal import say, say_json
 from hch.errors import HchError, UsageError
 from hch.safe_text import one_line
@@ -22,16 +23,28 @@ def build() -> Callable[..., None]:
 def plugins(
     kind: Annotated[
         str | None,
-        Argument(metavar="KIND", help=f"One kind only: {', '.join(registry.KINDS)}."),
+        Argument(
+            metavar="KIND",
+            help=f"One kind only: {', '.join(registry.KINDS)}.",
+            autocompletion=complete_kind,
+        ),
     ] = None,
     as_json: Annotated[bool, Option("--json", help="Print JSON instead.")] = False,
 ) -> None:
     """List what can be plugged in, by kind, with options and their defaults.
 
-    \b
+    A plugin is named by a spec, NAME[:ARG][,option=value…]: what is listed as arg follows the
+    colon, every other option a comma. A player, as --at takes it, is STRATEGY@MODEL. A plugin that
+    lacks its package says how to get it. Packages add plugins by entry points of the group
+    hch.plugins.
+
     Examples:
       hch plugins
       hch plugins models
+      hch plugins strategies --json
+
+    See also:
+      hch prompts, hch examples, CONTRIBUTING.md
     """
     if kind is not None and kind not in registry.KINDS:
         raise UsageError(f"no kind of plugin {kind!r}: there are {', '.join(registry.KINDS)}")

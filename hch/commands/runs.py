@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from typer import Argument, Context, Exit, Option, Typer
 
+from hch.commands._completion import complete_file, complete_run
 from hch.commands._finding import find
 from hch.commands._given import check_filled
+from hch.commands._page import group
 from hch.commands._terminal import columns, is_terminal, mutter, say, say_json, tell
 from hch.commands._words import count, dollars, players, seconds, short
 from hch.errors import UsageError
@@ -31,15 +33,17 @@ DROPPED = ("when", "calls", "time", "cost", "tokens", "players", "nodes", "statu
 """The columns in the order they go."""
 
 StoreOption: TypeAlias = Annotated[
-    str | None, Option(metavar="FILE", help="Where they are kept. [traces/hch.db]")
+    str | None,
+    Option(
+        metavar="FILE",
+        help="Where they are kept. [traces/hch.db]",
+        autocompletion=complete_file,
+    ),
 ]
 
 
 def build() -> Typer:
-    app = Typer(add_completion=False, rich_markup_mode=None)
-    app.callback(invoke_without_command=True)(runs)
-    app.command()(rm)
-    return app
+    return group(runs, rm=rm)
 
 
 def runs(
@@ -49,11 +53,21 @@ def runs(
 ) -> None:
     """List the runs that are kept, newest first.
 
-    \b
+    A run is a question with its tree; its status is that of its root, or unfinished, or running.
+    Where the terminal is narrow, columns are left out. --json has all of them, with started in
+    seconds since 1970 and cost in millionths of a dollar.
+
+    Exit status:
+      0  Listed, also where there are none.
+      5  The store cannot be read.
+
     Examples:
       hch runs
       hch runs --json
       hch runs rm 260102-030405-6789ab
+
+    See also:
+      hch show, hch resume, docs/store.md
     """
     check_filled(store=store)
     if ctx.invoked_subcommand:
@@ -72,13 +86,21 @@ def runs(
 
 def rm(
     ctx: Context,
-    names: Annotated[list[str], Argument(metavar="RUN...", help="Ids, or how they begin.")],
+    names: Annotated[
+        list[str],
+        Argument(metavar="RUN", help="Ids, or how they begin.", autocompletion=complete_run),
+    ],
     store: StoreOption = None,
     yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove runs and what only they used. A run that is alive stays.
 
-    \b
+    Exit status:
+      0  Removed.
+      1  The question whether to remove them was not answered yes.
+      2  There is no such run, or nobody is there to be asked.
+      5  A run is alive, or the store cannot be written.
+
     Examples:
       hch runs rm 260102-030405-6789ab
       hch runs rm 260102-03 260102-04 --yes
@@ -136,7 +158,7 @@ def _cells(row: RunRow) -> dict[str, str]:
     return {
         "run": one_line(row.run),
         "when": datetime.fromtimestamp(row.started).astimezone().strftime("%Y-%m-%d %H:%M"),
-        "status": row.status,
+        "status": one_line(row.status),
         "question": one_line(row.question, 200),
         "players": one_line(players(row.players), 200),
         "nodes": str(row.nodes),

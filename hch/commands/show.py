@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from hch.commands._completion import complete_file, complete_run
 from hch.commands._finding import find
 from hch.commands._given import check_filled
 from hch.commands._terminal import columns, say, say_json
@@ -33,7 +34,12 @@ def build() -> Callable[..., None]:
 
 def show(
     run: Annotated[
-        str | None, Argument(metavar="RUN", help="A run's id, or how it begins; else the newest.")
+        str | None,
+        Argument(
+            metavar="RUN",
+            help="A run's id, or how it begins; else the newest.",
+            autocompletion=complete_run,
+        ),
     ] = None,
     level: Annotated[
         int, Option(min=0, metavar="N", help="Leave out the nodes below level N.")
@@ -42,7 +48,12 @@ def show(
         int | None, Option(min=20, metavar="N", help="Columns. [the terminal's, else 100]")
     ] = None,
     store: Annotated[
-        str | None, Option(metavar="FILE", help="Where the run is kept. [traces/hch.db]")
+        str | None,
+        Option(
+            metavar="FILE",
+            help="Where the run is kept. [traces/hch.db]",
+            autocompletion=complete_file,
+        ),
     ] = None,
     as_json: Annotated[bool, Option("--json", help="Print JSON, with every figure.")] = False,
 ) -> None:
@@ -51,11 +62,20 @@ def show(
     ✓ answered, ? unanswered, ✂ truncated, ✗ failed, ⊘ cancelled, … not ended, – refused,
     ↺ shared with a node that stands elsewhere. Figures are the subtree's.
 
-    \b
+    A run that is still going on is shown as it stands.
+
+    Exit status:
+      0  Shown, however the run ended.
+      2  There is no such run, or there are several.
+      5  The store cannot be read.
+
     Examples:
       hch show
       hch show 260102 --level 2
       hch show --json | python -m json.tool
+
+    See also:
+      hch runs, hch resume
     """
     from hch.commands._running import Place
     from hch.compose import HCH

@@ -44,6 +44,14 @@ DELETE FROM texts WHERE id IN (SELECT value FROM json_each(?))
   AND NOT EXISTS (SELECT 1 FROM text_refs f WHERE f.text = texts.id)
   AND NOT EXISTS (SELECT 1 FROM run_ids r WHERE r.id = texts.id >> 32)
 """
+_LACKING = """
+SELECT run FROM run_ids r LEFT JOIN run_index i USING (id)
+WHERE i.last IS NOT (
+  SELECT count(*) FROM event_log e WHERE e.id > r.id << 32 AND e.id < (r.id + 1) << 32)
+LIMIT ?
+"""
+_FAULTS = 10
+"""How many faults of each kind are told."""
 
 
 @contextmanager
@@ -113,6 +121,19 @@ def rebuild(db: sqlite3.Connection, reader: Reader) -> None:
             for record in reader.records(run, number):
                 tally.add(record.at, record.event)
             save(db, number, tally)
+
+
+def faults(db: sqlite3.Connection, version: int) -> list[str]:
+    """What is wrong with a file of that version, as far as SQLite and a count of events can tell.
+
+    Raises sqlite3.Error where so much is wrong that this cannot be told.
+    """
+    rows = db.execute(f"PRAGMA quick_check({_FAULTS})").fetchall()
+    found = [" ".join(str(row[0]).split()) for row in rows if row[0] != "ok"]
+    if version and not found:
+        lacking = db.execute(_LACKING, (_FAULTS,)).fetchall()
+        found = [f"run {run} has not the events that the index says" for (run,) in lacking]
+    return found
 
 
 def remove(db: sqlite3.Connection, number: int) -> None:

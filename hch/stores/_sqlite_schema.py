@@ -229,16 +229,10 @@ def open_to_write(path: Path, patience: float, pragmas: Mapping[str, int]) -> sq
 
 def open_to_read(path: Path, patience: float) -> sqlite3.Connection | None:
     """Open the store for reading only; None where there is none yet. Makes no file that stays."""
-    if not size(path):
+    opened = open_as_it_is(path, patience)
+    if opened is None:
         return None
-    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-    db = connect(path, "mode=rw" if writable else _frozen(path), patience)
-    try:
-        db.execute("PRAGMA query_only = ON")
-        found = version(db, path)
-    except BaseException:
-        db.close()
-        raise
+    db, found = opened
     if found == len(MIGRATIONS):
         return db
     db.close()
@@ -246,6 +240,20 @@ def open_to_read(path: Path, patience: float) -> sqlite3.Connection | None:
         return None
     open_to_write(path, patience, {}).close()
     return open_to_read(path, patience)
+
+
+def open_as_it_is(path: Path, patience: float) -> tuple[sqlite3.Connection, int] | None:
+    """Like `open_to_read`, in whatever version it is, and which that is; nothing is brought up."""
+    if not size(path):
+        return None
+    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    db = connect(path, "mode=rw" if writable else _frozen(path), patience)
+    try:
+        db.execute("PRAGMA query_only = ON")
+        return db, version(db, path)
+    except BaseException:
+        db.close()
+        raise
 
 
 def _frozen(path: Path) -> str:

@@ -62,6 +62,9 @@ class MemoryStore:
         finally:
             self._live.discard(run)
 
+    def check(self) -> list[str]:
+        return []
+
     def close(self) -> None:
         pass
 

@@ -40,12 +40,21 @@ from hch.stores._group import GroupCommit
 from hch.stores._index import shown
 from hch.stores._locks import RunLocks
 from hch.stores._sqlite_reader import Reader
-from hch.stores._sqlite_runs import LIST, listed, rebuild, remove, transaction
-from hch.stores._sqlite_schema import damaged, open_to_read, open_to_write, translated
+from hch.stores._sqlite_runs import LIST, faults, listed, rebuild, remove, transaction
+from hch.stores._sqlite_schema import (
+    damaged,
+    open_as_it_is,
+    open_to_read,
+    open_to_write,
+    translated,
+)
 from hch.stores._sqlite_writer import Queued, Writer
 
 _LOCKS = 100
 """How many runs are removed at a time, since each is locked meanwhile."""
+
+_SOON = 2.0
+"""The most seconds that a check waits for another process's lock."""
 
 
 class SqliteStore:
@@ -121,6 +130,20 @@ class SqliteStore:
             return
         with translated(self._path), closing(self._open()) as db:
             rebuild(db, Reader(db, self._path))
+
+    def check(self) -> list[str]:
+        patience = min(self._patience, _SOON)
+        try:
+            if self._group.pending:
+                self.flush()
+            with translated(self._path):
+                opened = open_as_it_is(self._path, patience)
+                if opened is None:
+                    return []
+                with closing(opened[0]) as db:
+                    return [str(damaged(self._path, fault)) for fault in faults(db, opened[1])]
+        except StoreError as error:
+            return [str(error)]
 
     def close(self) -> None:
         try:

@@ -7,7 +7,7 @@ import pty
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
@@ -35,12 +35,20 @@ def hch(*words: str, stdin: bytes = b"", **more: str) -> Done:
 class Screen:
     """A command in a terminal of its own; `seen` is all that was read of what it writes there."""
 
-    def __init__(self, *words: str, columns: int = 80, **more: str) -> None:
+    def __init__(
+        self,
+        *words: str,
+        columns: int = 80,
+        rows: int = 24,
+        command: Sequence[str] = HCH,
+        **more: str,
+    ) -> None:
         self._master, slave = pty.openpty()
-        termios.tcsetwinsize(slave, (24, columns))
+        termios.tcsetwinsize(slave, (rows, columns))
         streams: Mapping[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), slave)
         env = {**os.environ, "TERM": "dumb", **more}
-        self.process = subprocess.Popen([*HCH, *words], env=env, start_new_session=True, **streams)
+        command = [*command, *words]
+        self.process = subprocess.Popen(command, env=env, start_new_session=True, **streams)
         os.close(slave)
         self.seen = b""
 
@@ -51,6 +59,9 @@ class Screen:
 
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
+
+    def resize(self, columns: int, rows: int) -> None:
+        termios.tcsetwinsize(self._master, (rows, columns))
 
     def send(self, signal: Signals) -> None:
         self.process.send_signal(signal)

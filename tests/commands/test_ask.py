@@ -264,7 +264,7 @@ def test_a_keyed_model_has_a_cap_that_is_said(home: Path) -> None:
         words = ("ask", "Why?", "--depth", "0", "-m", keyed(server))
         done = hch(*words, OPENAI_API_KEY="sk-0")
         assert (done.code, done.out) == (0, "4\n")
-        assert done.err.startswith("hch: capped at 200calls,500ktokens, since a key pays")
+        assert done.err.startswith("hch: capped at 200calls,500ktokens, since it costs money")
         assert "capped" not in hch(*words, "--budget", "3calls", OPENAI_API_KEY="sk-0").err
 
 
@@ -321,7 +321,7 @@ def test_a_wrong_setting_is_told_with_its_file(
     (home / "hch.toml").write_text(text)
     done = typed("ask", "What is 2 + 3?")
     assert (done.code, done.out) == (6, "")
-    assert done.err.startswith(f"hch: {home / 'hch.toml'}: {said}")
+    assert done.err.startswith(f"hch: {home / 'hch.toml'}, line 1: {said}")
 
 
 def test_a_new_run_with_the_suggested_budget_answers(typed: Typed, home: Path) -> None:

@@ -1,8 +1,10 @@
-"""The line that says what a run is doing."""
+"""What a run is doing: the live tree on a terminal, else a line now and then."""
 
 from __future__ import annotations
 
 import asyncio
+import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from hch.budget import Price, parse_budget
 from hch.commands._progress import Progress
 from hch.commands._words import budget, dollars, players, seconds, short
 from hch.events import Event
-from tests.commands.terminal import Screen, hch, two_parts
+from tests.commands.terminal import Screen, hch, install, two_parts
 from tests.support import regular
 
 
@@ -54,21 +56,178 @@ async def test_quiet_draws_nothing() -> None:
     progress.stop()
 
 
-def test_a_terminal_gets_one_line_in_place_that_is_taken_away(home: Path) -> None:
-    model = two_parts(home / "rules.toml", latency=0.3)
-    with Screen("ask", "Big?", "--depth", "1", "-m", model, columns=30, TERM="xterm") as screen:
+HOSTILE = "Big \x1b[2J\x1b]0;x\x07?"
+AWAY = re.compile("\x1b\\[\\?1049h(.*?)\x1b\\[\\?25h\x1b\\[\\?1049l", re.DOTALL)
+
+
+def stays(said: str) -> str:
+    """What is on the normal screen, of all that was written to a terminal."""
+    assert said.count("\x1b[?1049h") == said.count("\x1b[?1049l")
+    assert said.count("\x1b[?25l") == said.count("\x1b[?25h")
+    left = AWAY.sub("", said)
+    assert "\x1b" not in left
+    return left.replace("\r\n", "\n")
+
+
+def drawn(said: str) -> list[list[str]]:
+    """Every drawing of the live tree, as its lines without colours."""
+    [away] = AWAY.findall(said)
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-GI-Z]", "", away)
+    return [drawing.split("\r\n") for drawing in plain.split("\x1b[H")[2:]]
+
+
+def test_a_terminal_gets_a_tree_that_is_taken_away(home: Path) -> None:
+    model = two_parts(home / "rules.toml", latency=1)
+    words = ("ask", "Big?", "--depth", "1", "-m", model)
+    with Screen(*words, columns=60, rows=14, TERM="xterm") as screen:
         said = screen.rest()
-    drawn = said.partition("\r\n")[0]
-    assert "\r3 nodes, 2 open, 3 calls" in drawn
-    assert max(map(len, drawn.split("\r"))) < 30
-    assert drawn.endswith("\rthree")
+        assert screen.code == 0
+    assert re.fullmatch(
+        r"three\nhch: answered: 3 nodes, 4 calls, \d+ tok, \d\.\d s; hch show \S+\n", stays(said)
+    )
+    for drawing in (drawings := drawn(said)):
+        assert len(drawing) == 14
+        assert {len(line) for line in drawing} == {60}
+    rows = [" ".join(line.split()) for line in drawings[0]]
+    assert rows[0] == "… HCH_1 Big? awaits 1 of 2"
+    assert rows[1].startswith("├─ ✓ HCH_0 Small one? → one ")
+    assert rows[2].startswith("└─ ")
+    assert rows[2][4:].startswith(" HCH_0 Small two? thinking")
+    assert "3 nodes, 2 open, 3 calls, 1 in flight" in rows[-3]
+
+
+@pytest.mark.parametrize("size", [(20, 3), (1, 1), (7, 2), (200, 60)])
+def test_it_follows_the_size_of_the_screen(home: Path, size: tuple[int, int]) -> None:
+    model = two_parts(home / "rules.toml", latency=1.5)
+    with Screen("ask", "Big?", "--depth", "1", "-m", model, TERM="xterm") as screen:
+        screen.until("thinking")
+        screen.resize(*size)
+        said = screen.rest()
+        assert screen.code == 0
+    assert stays(said).startswith("three\n")
+    sizes = {(len(lines[0]), len(lines)) for lines in drawn(said)}
+    assert sizes == {(80, 24), size}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_brings_the_screen_back(home: Path, number: signal.Signals) -> None:
+    model = two_parts(home / "rules.toml", latency=600)
+    with Screen("ask", "Big?", "--depth", "1", "-m", model, TERM="xterm") as screen:
+        screen.until("thinking")
+        screen.send(number)
+        said = screen.rest()
+        assert screen.code == 128 + number
+    assert re.fullmatch(r"hch: go on with: hch resume \S+\n", stays(said))
+    two_parts(home / "rules.toml")
+    assert hch("resume").out == "three\n"
+
+
+@pytest.mark.leaves_open
+def test_a_second_signal_brings_the_screen_back(home: Path) -> None:
+    env = install(home, "models.stubborn", "stubborn", STUBBORN)
+    with Screen("ask", HOSTILE, "--depth", "0", "-m", "stubborn", TERM="xterm", **env) as screen:
+        screen.until("thinking")
+        screen.send(signal.SIGINT)
+        screen.until("not yet")
+        screen.send(signal.SIGINT)
+        said = screen.rest()
+        assert screen.code == 130
+    assert re.fullmatch(r"\nhch: go on with: hch resume \S+\n", stays(said))
+    assert "\x1b[2J" not in said
+
+
+STUBBORN = """
+import asyncio, sys
+from hch import ScriptedModel
+
+async def reply(request):
+    try:
+        await asyncio.sleep(600)
+    except asyncio.CancelledError:
+        print("not yet", file=sys.stderr, flush=True)
+        await asyncio.sleep(600)
+
+def build():
+    return ScriptedModel(reply, name="stubborn")
+"""
+
+BROKEN = """
+import asyncio
+from hch import ScriptedModel
+
+async def reply(request):
+    await asyncio.sleep(1)
+    raise ZeroDivisionError("a bug")
+
+def build():
+    return ScriptedModel(reply, name="broken")
+"""
+
+
+@pytest.mark.leaves_open
+def test_a_bug_brings_the_screen_back(home: Path) -> None:
+    env = install(home, "models.broken", "broken", BROKEN)
+    with Screen("ask", "Why?", "--depth", "0", "-m", "broken", TERM="xterm", **env) as screen:
+        said = screen.rest()
+    assert "thinking" in said
+    assert "ZeroDivisionError: a bug" in stays(said)
+
+
+@pytest.mark.parametrize("term", ["dumb", "unknown", "", "vt52"])
+def test_a_terminal_that_cannot_be_drawn_on_gets_no_tree(home: Path, term: str) -> None:
+    model = two_parts(home / "rules.toml", latency=0.6)
+    with Screen("ask", "Big?", "--depth", "1", "-m", model, TERM=term) as screen:
+        said = screen.rest()
     assert "\x1b" not in said
+    assert "thinking" not in said
 
 
-def test_a_terminal_that_cannot_go_back_gets_no_line_in_place(home: Path) -> None:
-    model = two_parts(home / "rules.toml", latency=0.3)
-    with Screen("ask", "Big?", "--depth", "1", "-m", model, TERM="dumb") as screen:
-        assert "\r3 nodes" not in screen.rest()
+def test_a_quick_or_quiet_run_draws_nothing(home: Path) -> None:
+    model = two_parts(home / "rules.toml")
+    words = ("ask", "Big?", "--depth", "1", "-m", model, "--store", "s.db")
+    with Screen(*words, TERM="xterm") as screen:
+        assert "\x1b" not in screen.rest()
+    model = two_parts(home / "rules.toml", latency=0.8)
+    with Screen(*words, "--seed", "1", "-q", TERM="xterm") as screen:
+        assert screen.rest() == "three\r\n"
+
+
+ASIDE = """
+import asyncio, sys
+from hch import HCH, ScriptedModel
+from hch.commands._progress import Progress
+
+async def main():
+    async def reply(request):
+        await asyncio.sleep(1)
+        with progress.aside(), progress.aside():
+            print("typing", flush=True)
+            await asyncio.sleep(1)
+        await asyncio.sleep(1.5)
+        return "so"
+
+    hch = HCH(depth=0, model=ScriptedModel(reply), store="memory")
+    run = hch.begin(["Secret?"])
+    progress = Progress(quiet=False, notes=("a note",), run=run, texts=False)
+    run.watch = progress.watch
+    progress.start()
+    await run.finish()
+    progress.stop()
+    print("end", flush=True)
+
+def build():
+    return lambda: asyncio.run(main())
+"""
+
+
+def test_nothing_is_drawn_while_a_person_types(home: Path) -> None:
+    env = install(home, "commands.aside", "aside_", ASIDE)
+    with Screen("aside", TERM="xterm", **env) as screen:
+        said = screen.rest()
+    assert stays(said) == "hch: a note\ntyping\nend\n"
+    assert len(AWAY.findall(said)) == 2
+    assert "\x1b[36m HCH_0\x1b[0m  0   " in said
+    assert "Secret" not in said
 
 
 def test_it_works_without_uvloop(home: Path) -> None:

@@ -1,0 +1,206 @@
+"""What a person types at the terminal, one entry at a time, on stderr; and the editor.
+
+While nothing is asked for the terminal is as it was. Ctrl-C is a signal here as everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import termios
+from asyncio import to_thread
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal, NamedTuple, TextIO, cast
+
+from hch.commands._form import Field
+from hch.commands._terminal import Narration, size
+from hch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from prompt_toolkit.formatted_text import StyleAndTextTuples
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from prompt_toolkit.output import Output
+
+How = Literal["sent", "editor", "end"]
+
+
+class Typed(NamedTuple):
+    """What was typed, and what for: to be sent, to be edited, or Ctrl-D where there was nothing."""
+
+    text: str
+    how: How
+
+
+class _Shown(Narration):
+    """stderr, with its number: while keys are read it may be in a mode in which writing fails."""
+
+    def fileno(self) -> int:
+        return sys.stderr.fileno()
+
+
+class Keyboard:
+    """For one node, so that nothing typed at another comes back; `hint` stands above a line."""
+
+    def __init__(self, hint: Callable[[Field], Sequence[str]]) -> None:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.input import create_input
+        from prompt_toolkit.styles import Style
+
+        self._hint = hint
+        self._input = create_input(sys.stdin)
+        self._session: PromptSession[Typed] = PromptSession(
+            input=self._input,
+            output=_output(),
+            multiline=True,
+            prompt_continuation="  ",
+            key_bindings=_keys(),
+            style=Style.from_dict({"hint": "fg:ansibrightblack"}),
+        )
+
+    async def line(self, field: Field, given: str) -> Typed:
+        """One entry, as it was typed; `given` is there to be changed. A long one is remembered.
+
+        Raises ConfigError where the terminal is gone.
+        """
+
+        def message() -> StyleAndTextTuples:
+            hints = () if self._session.app.is_done else self._hint(field)
+            return [*(("class:hint", f"{line}\n") for line in hints), ("", field.prompt)]
+
+        with _blocking():
+            try:
+                typed = await self._session.prompt_async(
+                    message, default=given, set_exception_handler=False, handle_sigint=False
+                )
+            except EOFError as error:
+                raise ConfigError("the terminal at which a person played is gone") from error
+        if field.long and typed.how == "sent":
+            self._session.history.append_string(typed.text)
+        return typed
+
+    @property
+    def so_far(self) -> str:
+        """What stands in the line."""
+        return self._session.default_buffer.text
+
+    def redraw(self) -> None:
+        """Show the hint anew."""
+        self._session.app.invalidate()
+
+    @contextmanager
+    def ours(self) -> Iterator[None]:
+        """From here on keys are keys, between two lines too; what was typed before is dropped."""
+        from prompt_toolkit.input.typeahead import clear_typeahead
+
+        clear_typeahead(self._input)
+        fd = sys.stdin.fileno()
+        before = termios.tcgetattr(fd)
+        flags = list(before)
+        flags[0] &= ~termios.ICRNL
+        flags[3] &= ~(termios.ICANON | termios.ECHO)
+        termios.tcsetattr(fd, termios.TCSAFLUSH, flags)
+        try:
+            yield
+        finally:
+            with suppress(termios.error):  # a terminal that is gone
+                termios.tcsetattr(fd, termios.TCSANOW, before)
+
+    async def edited(self, text: str) -> str:
+        """The text as the person's editor leaves it. Raises ValueError where there is none."""
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+        if not editor:
+            raise ValueError("no editor: neither VISUAL nor EDITOR is set")
+        with TemporaryDirectory(prefix="hch-") as folder:
+            path = Path(folder) / "entry.txt"
+            path.write_text(text, "utf-8", "replace")
+            try:
+                with self._input.cooked_mode():
+                    code = await to_thread(subprocess.call, [*shlex.split(editor), str(path)])
+                after = path.read_text("utf-8").removesuffix("\n")
+            except (OSError, ValueError) as error:
+                raise ValueError(f"the editor {editor!r} was of no use: {error}") from error
+        if code:
+            raise ValueError(f"the editor {editor!r} ended with {code}: the text is as it was")
+        return after
+
+
+def _output() -> Output:
+    """stderr; it is never asked where the cursor is, since the reply could come too late."""
+    from prompt_toolkit.data_structures import Size
+    from prompt_toolkit.output.color_depth import ColorDepth
+    from prompt_toolkit.output.vt100 import Vt100_Output
+
+    def measure() -> Size:
+        columns, rows = size(sys.stderr)
+        return Size(rows=rows, columns=columns)
+
+    depth = ColorDepth.from_env() or ColorDepth.DEPTH_4_BIT
+    shown = cast(TextIO, _Shown())
+    return Vt100_Output(shown, measure, default_color_depth=depth, enable_cpr=False)
+
+
+def _keys() -> KeyBindings:
+    from prompt_toolkit.application.run_in_terminal import run_in_terminal
+    from prompt_toolkit.filters import Condition
+    from prompt_toolkit.key_binding import KeyBindings
+
+    keys = KeyBindings()
+
+    def leave(event: KeyPressEvent, how: How) -> None:
+        event.app.exit(result=Typed(event.current_buffer.text, how))
+
+    @keys.add("enter")
+    def _send(event: KeyPressEvent) -> None:
+        leave(event, "sent")
+
+    @keys.add("c-x", "c-e")
+    def _edit(event: KeyPressEvent) -> None:
+        leave(event, "editor")
+
+    @keys.add("c-d", filter=Condition(lambda: not _standing()))
+    def _end(event: KeyPressEvent) -> None:
+        leave(event, "end")
+
+    @keys.add("c-j")
+    @keys.add("escape", "enter")
+    def _break(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @keys.add("c-c")
+    def _stop(_event: KeyPressEvent) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    @keys.add("c-z")
+    def _suspend(_event: KeyPressEvent) -> None:
+        run_in_terminal(_stopped)
+
+    return keys
+
+
+def _standing() -> str:
+    from prompt_toolkit.application import get_app
+
+    return get_app().current_buffer.text
+
+
+def _stopped() -> None:
+    """Ctrl-Z, at once, whatever else listens to it: the terminal is the shell's by now."""
+    before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    os.kill(0, signal.SIGTSTP)
+    signal.signal(signal.SIGTSTP, before)
+
+
+@contextmanager
+def _blocking() -> Iterator[None]:
+    """An event loop may leave stdin, and what shares its terminal, in a mode that fails others."""
+    try:
+        yield
+    finally:
+        with suppress(OSError, ValueError):
+            os.set_blocking(sys.stdin.fileno(), True)

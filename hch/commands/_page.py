@@ -1,0 +1,117 @@
+"""Help as a page of a manual: what a command does, its options by group, then its sections.
+
+A docstring is that page. Its paragraphs are filled; one that begins with a title and a colon, with
+indented lines below, is a section and comes after the options. In a section a row is `term  text`
+or a sentence, and deeper lines go on with it. `Examples` stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from hch.errors import HchError
+
+NARROW = 60
+"""Below so many columns an option's help stands under it."""
+
+_SECTION = re.compile(r"(?:[\b]\n)?([A-Z][\w ]*):\n((?:  .*(?:\n|\Z))+)")
+
+
+class Page:
+    """What makes a command's help a page; goes before the class of typer's."""
+
+    help: str | None
+    get_params: Callable[[Any], list[Any]]
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]
+        return [re.sub("[{}]", "", piece) for piece in pieces]
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        about = _SECTION.sub("", self.help or "").rstrip()
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(about)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments, then each group of options (typer's `rich_help_panel`), then commands."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            kind = "Arguments" if param.param_type_name == "argument" else "Options"
+            title = getattr(param, "rich_help_panel", None) or kind
+            if record := param.get_help_record(ctx):
+                groups.setdefault(title, []).append((re.sub(" <.*>$", "", record[0]), record[1]))
+        for title, records in groups.items():
+            with formatter.section(title):
+                write_rows(formatter, records)
+        if isinstance(self, PageGroup):
+            self.format_commands(ctx, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """The sections of the docstring."""
+        for title, body in _SECTION.findall(self.help or ""):
+            with formatter.section(title):
+                _write_section(formatter, title, body)
+
+
+class PageCommand(Page, TyperCommand):
+    """A command whose help is a page."""
+
+
+class PageGroup(Page, TyperGroup):
+    """A command with commands of its own, whose help is a page."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """One row for each command; one that cannot be imported says what it lacks."""
+        rows = []
+        for name in self.list_commands(ctx):
+            try:
+                command: Any = self.get_command(ctx, name)
+                rows.append((name, command.get_short_help_str(200)))
+            except HchError as error:
+                rows.append((name, str(error)))
+        with formatter.section("Commands"):
+            write_rows(formatter, rows)
+
+
+def group(alone: Callable[..., None], **commands: Callable[..., None]) -> typer.Typer:
+    """A command that does `alone` by itself, and has these commands of its own."""
+    app = typer.Typer(cls=PageGroup, add_completion=False, rich_markup_mode=None)
+    app.callback(invoke_without_command=True)(alone)
+    for name, command in commands.items():
+        app.command(name, cls=PageCommand)(command)
+    return app
+
+
+def width() -> int:
+    """How wide a page is: that of the terminal, 80 columns at most."""
+    return max(min(shutil.get_terminal_size().columns, 80) - 2, 22)
+
+
+def write_rows(formatter: Any, rows: list[tuple[str, str]]) -> None:
+    """Rows of a term and its text: side by side, or where it is narrow one under the other."""
+    formatter.write_dl(rows, col_max=6 if formatter.width < NARROW else 26)
+
+
+def _write_section(formatter: Any, title: str, body: str) -> None:
+    lines = [line.removeprefix("  ") for line in body.splitlines()]
+    if title == "Examples":
+        formatter.write("".join(f"{'':{formatter.current_indent}}{line}\n" for line in lines))
+        return
+    rows: list[str] = []
+    for line in lines:
+        if line.startswith(" ") and rows:
+            rows[-1] += f" {line.strip()}"
+        else:
+            rows.append(line)
+    pairs = [tuple(part.strip() for part in re.split(r" {2,}", row, maxsplit=1)) for row in rows]
+    if all(len(pair) == 2 for pair in pairs):
+        write_rows(formatter, [(pair[0], pair[1]) for pair in pairs])
+    else:
+        formatter.write_text(" ".join(rows))

@@ -1,0 +1,174 @@
+"""What is wrong with the settings in force, as far as that can be told without sending anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hch import registry
+from hch.budget import parse_budget
+from hch.compose import HCH
+from hch.config import Config, Look
+from hch.errors import ConfigError, HchError, PromptError, UsageError
+from hch.models.scripted import ScriptedModel
+from hch.prompts import ALWAYS, REPAIR, REPAIR_PLACEHOLDERS, Prompt
+from hch.protocols import Model
+from hch.registry import Spec
+
+ANY_TASK = "arithmetic"
+"""The task for what is built to be looked at: players are checked by themselves."""
+
+
+def model_of(config: Config, spec: str) -> Model:
+    """The model of that spec or alias, as a run would have it. Raises UsageError, ConfigError."""
+    hch = HCH(depth=0, at={"0": f"direct@{spec}"}, task=ANY_TASK, config=config)
+    model = hch.players[0].model
+    assert model is not None, "direct thinks"
+    return model
+
+
+def check_model(config: Config, spec: str) -> None:
+    """Raises UsageError for a model's spec that means nothing here.
+
+    That a key or a package is missing is no fault of a setting: whoever uses it will be told.
+    """
+    try:
+        model_of(config, spec)
+    except ConfigError:
+        return
+    except UsageError as error:
+        raise _with_alias(error, spec, config.file.models) from error
+
+
+def check_player(config: Config, spec: str) -> None:
+    """Raises UsageError for a player's or a strategy's spec that means nothing here."""
+    stand_in = ScriptedModel({})
+    try:
+        _ = HCH(depth=0, at={"0": spec}, model=stand_in, task=ANY_TASK, config=config).players
+    except ConfigError:
+        return
+    except UsageError as error:
+        raise _with_alias(error, spec, config.file.players) from error
+
+
+def _with_alias(error: UsageError, spec: str, aliases: Mapping[str, str]) -> UsageError:
+    near = () if spec in aliases or ":" in spec else get_close_matches(spec, aliases, 1)
+    return UsageError(f"{error}; or is the alias {near[0]!r} meant?") if near else error
+
+
+def problems(look: Look) -> list[str]:
+    """Every fault, one line each, with the file and line, or the variable, at its start."""
+    return [*look.problems, *look.strangers, *_in_defaults(look), *_in_tables(look)]
+
+
+def check_in_force(hch: HCH) -> None:
+    """Raises ConfigError, saying where it stands, for a default that `hch` takes and cannot use."""
+    config = hch.config
+    for name, check in _checks(config).items():
+        value = getattr(config.file.defaults, name)
+        if value is not None and getattr(hch, name) is None and f"defaults.{name}" in config.origin:
+            key = _stands(config, name)
+            for told in _told(f"{config.origin[key]}: {key}", partial(check, value)):
+                raise ConfigError(told)
+
+
+def _checks(config: Config) -> dict[str, Callable[[Any], object]]:
+    """For each of the defaults that can be wrong, what raises an HchError where it is."""
+    return {
+        "model": partial(check_model, config),
+        "strategy": partial(check_player, config),
+        "depth": lambda depth: HCH(depth=depth, config=config).levels,
+        "budget": parse_budget,
+        "task": lambda spec: HCH(task=spec, config=config).task_in_play,
+        "prompts": lambda folder: check_folder(Path(folder)),
+        "store": lambda place: HCH(store=place, config=config).kept_in,
+    }
+
+
+def _stands(config: Config, name: str) -> str:
+    """The dotted key under which the value of a default stands, aliases followed."""
+    table = {"model": "models", "strategy": "players"}.get(name, "")
+    aliases: Mapping[str, str] = getattr(config.file, table) if table else {}
+    key, value = f"defaults.{name}", getattr(config.file.defaults, name)
+    seen = set()
+    while value in aliases and value not in seen:
+        seen.add(value)
+        key, value = f"{table}.{value}", aliases[value]
+    return key
+
+
+def _in_defaults(look: Look) -> Iterator[str]:
+    config, defaults = look.config, look.config.file.defaults
+    for name, check in _checks(config).items():
+        key, at = f"defaults.{name}", config.origin.get(f"defaults.{name}")
+        if at and _stands(config, name) == key:  # aliases are checked where they stand
+            yield from _told(f"{at}: {key}", partial(check, getattr(defaults, name)))
+    for told in prompt_problems(Path(defaults.prompts)) if defaults.prompts else ():
+        yield f"{config.origin['defaults.prompts']}: defaults.prompts: {told}"
+
+
+def _in_tables(look: Look) -> Iterator[str]:
+    config, file = look.config, look.config.file
+    checks: tuple[tuple[str, Mapping[str, object], Callable[[Config, str], object]], ...] = (
+        ("models", file.models, check_model),
+        ("players", file.players, check_player),
+        ("prices", {key: None for key in file.prices if ":" in key}, _check_priced),
+    )
+    for table, rows, check in checks:
+        for name in rows:
+            at = f"{config.origin[f'{table}.{name}']}: {table}.{name}"
+            yield from _told(at, partial(check, config, name))
+
+
+def _check_priced(_: Config, key: str) -> None:
+    registry.load("models", Spec.parse(key).name)
+
+
+def _told(at: str, check: Callable[[], object]) -> Iterator[str]:
+    try:
+        check()
+    except HchError as error:
+        yield f"{at}: {error}"
+
+
+def check_folder(folder: Path) -> None:
+    """Raises UsageError where the prompts folder is none."""
+    if not folder.is_dir():
+        raise UsageError(f"the prompts folder {folder} is no folder")
+
+
+def prompt_problems(folder: Path) -> Iterator[str]:
+    """What is wrong with the prompt files of a folder; what no strategy uses is let be."""
+    wanted = _wanted()
+    for path in sorted(folder.rglob("*.md")):
+        name = os.fspath(path.relative_to(folder).with_suffix(""))
+        if name in wanted:
+            try:
+                Prompt.parse(name, path.read_text("utf-8"), wanted[name])
+            except PromptError as error:
+                yield f"{path}: {error}"
+            except (OSError, UnicodeDecodeError) as error:
+                yield f"{path}: it cannot be read: {getattr(error, 'strerror', None) or error}"
+        elif near := get_close_matches(name, wanted, 1, 0.8):
+            yield f"{path}: no strategy has a prompt {name!r}: did you mean {near[0]!r}?"
+
+
+def _wanted() -> dict[str, frozenset[str]]:
+    """The placeholders of every prompt, of every strategy that can be built by its name alone."""
+    wanted = {REPAIR: REPAIR_PLACEHOLDERS}
+    stand_in = ScriptedModel({})
+    for name in registry.names("strategies"):
+        hch = HCH(
+            depth=0, strategy=name, model=stand_in, task=ANY_TASK, config=Config(store="memory")
+        )
+        try:
+            layers = hch.players[0].layers
+        except HchError:
+            continue
+        for layer in layers:
+            wanted |= {prompt: more | ALWAYS for prompt, more in layer.prompts.items()}
+    return wanted

@@ -1,0 +1,273 @@
+"""Lists the prompts with who uses them, shows one, and copies them to be edited."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+from typer import Argument, Context, Option, Typer
+
+from hch import prompts as files
+from hch import registry
+from hch.commands._completion import complete_folder, complete_prompt
+from hch.commands._given import check_filled
+from hch.commands._page import group
+from hch.commands._terminal import say, say_json, say_raw, tell
+from hch.errors import HchError, PromptError, UsageError
+from hch.safe_text import one_line
+
+if TYPE_CHECKING:
+    from hch.protocols import Strategy
+
+Origin: TypeAlias = Literal["shipped", "copied", "changed", "added", "unused", "missing"]
+
+SAID: Mapping[Origin, str] = {
+    "shipped": "",
+    "copied": "a copy of the shipped one",
+    "changed": "changed",
+    "added": "added",
+    "unused": "no strategy uses it",
+    "missing": "there is no such file",
+}
+"""What stands beside a prompt, by where its text is from."""
+
+FolderOption: TypeAlias = Annotated[
+    str | None,
+    Option(
+        "--prompts",
+        metavar="DIR",
+        help="Files that go before the shipped ones. [defaults.prompts of hch.toml]",
+        autocompletion=complete_folder,
+    ),
+]
+JsonOption: TypeAlias = Annotated[bool, Option("--json", help="Print JSON, one object a prompt.")]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A prompt as it is listed. `file` is where its text is read from; `problem` what is wrong."""
+
+    name: str
+    strategies: list[str]
+    placeholders: list[str]
+    origin: Origin
+    file: str | None
+    near: str | None = None
+    problem: str | None = None
+
+
+def build() -> Typer:
+    return group(prompts, list=list_, show=show, copy=copy)
+
+
+def prompts(ctx: Context, folder: FolderOption = None, as_json: JsonOption = False) -> None:
+    """List the prompts, show one, or copy them to be edited; alone it lists them.
+
+    What a model is sent is a prompt file, filled in. A folder of your own goes before the shipped
+    one: a file in it stands in for the one of the same name. A run keeps the exact text of every
+    prompt it uses, so a run that is resumed goes on with what it was begun with.
+
+    Exit status:
+      0  Done, also where a file was found to be wrong.
+      2  An unknown name, a folder that is none, or a file that would be overwritten.
+
+    Examples:
+      hch prompts
+      hch prompts show factored/decompose
+      hch prompts copy my-prompts factored/decompose
+      hch ask "What is 2 + 3?" --prompts my-prompts
+
+    See also:
+      hch plugins strategies, docs/prompts.md
+    """
+    check_filled(prompts=folder)
+    if ctx.invoked_subcommand is None:
+        _list(folder, as_json=as_json)
+
+
+def list_(ctx: Context, folder: FolderOption = None, as_json: JsonOption = False) -> None:
+    """List the prompts: who uses each, its own placeholders, and whether it is the shipped one.
+
+    A file that no strategy uses, or that cannot be used as it is, is pointed out.
+
+    Examples:
+      hch prompts list
+      hch prompts list --prompts my-prompts
+      hch prompts list --json
+    """
+    check_filled(prompts=folder)
+    above = ctx.parent.params if ctx.parent else {}
+    _list(folder or above.get("folder"), as_json=as_json or bool(above.get("as_json")))
+
+
+def show(
+    ctx: Context,
+    name: Annotated[
+        str, Argument(metavar="NAME", help="Such as direct.", autocompletion=complete_prompt)
+    ],
+    folder: FolderOption = None,
+) -> None:
+    """Print the exact text of a prompt.
+
+    Examples:
+      hch prompts show direct
+      hch prompts show factored/decompose --prompts my-prompts
+    """
+    check_filled(NAME=name, prompts=folder)
+    above = ctx.parent.params if ctx.parent else {}
+    folders = _folders(folder or above.get("folder"))
+    known = sorted({*_used(), *(found for place in folders for found in _in(place))})
+    say_raw(files.reader(folders)(_known(name, known)).removesuffix("\n"))
+
+
+def copy(
+    folder: Annotated[
+        str,
+        Argument(metavar="DIR", help="A folder, new or not.", autocompletion=complete_folder),
+    ],
+    names: Annotated[
+        list[str] | None,
+        Argument(metavar="NAME", help="Which; else all.", autocompletion=complete_prompt),
+    ] = None,
+    force: Annotated[bool, Option("--force", help="Overwrite what is there.")] = False,
+) -> None:
+    """Copy shipped prompts into a folder, to be edited there; what is written is printed.
+
+    Copy only what you mean to change: what is not in your folder stays as hch ships it.
+
+    Examples:
+      hch prompts copy my-prompts
+      hch prompts copy my-prompts factored/decompose factored/synthesize
+    """
+    check_filled(DIR=folder, NAME=names)
+    known = _in(files.shipped())
+    wanted = list(dict.fromkeys(_known(name, known) for name in names or known))
+    there = [str(path) for name in wanted if os.path.lexists(path := _file(Path(folder), name))]
+    if there and not force:
+        raise UsageError(f"{', '.join(there)} would be overwritten: add --force")
+    for name in wanted:
+        path = _file(Path(folder), name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(_file(files.shipped(), name).read_bytes())
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UsageError(f"{path} cannot be written: {reason}") from error
+        say(one_line(str(path)))
+    quoted = shlex.quote(folder)
+    tell(f"edit them, see what hch makes of them with hch prompts --prompts {quoted}")
+    tell(f"and use them with hch ask … --prompts {quoted}")
+
+
+def _list(given: str | None, *, as_json: bool) -> None:
+    used = _used()
+    folders = _folders(given)
+    names = {*used, *(name for folder in folders for name in _in(folder))}
+    rows = [_row(name, folders, used) for name in sorted(names)]
+    if as_json:
+        say_json([asdict(row) for row in rows])
+        return
+    say("\n".join(map(_line, rows)))
+    always = " ".join(f"${name}" for name in sorted(files.ALWAYS))
+    tell(f"every prompt but {files.REPAIR} has {always} as well")
+
+
+def _used() -> dict[str, tuple[list[str], frozenset[str]]]:
+    """By prompt, the strategies that use it and the placeholders that they want in it."""
+    used: dict[str, tuple[list[str], frozenset[str]]] = {
+        files.REPAIR: ([], files.REPAIR_PLACEHOLDERS)
+    }
+    task = registry.build("tasks", registry.Spec("arithmetic"))
+    for name in registry.names("strategies"):
+        try:
+            strategy: Strategy = registry.build("strategies", registry.Spec(name), task=task)
+        except HchError as error:
+            tell(f"left out: {error}")
+            continue
+        for prompt, more in strategy.prompts.items():
+            strategies, _ = used.setdefault(prompt, ([], more | files.ALWAYS))
+            strategies.append(name)
+    return used
+
+
+def _row(
+    name: str, folders: list[Path], used: Mapping[str, tuple[list[str], frozenset[str]]]
+) -> Row:
+    strategies, wanted = used.get(name, ([], frozenset()))
+    *own, shipped = (_file(folder, name) for folder in folders)
+    path = next((path for path in (*own, shipped) if path.exists()), None)
+    origin: Origin = "shipped"
+    if path is None:
+        origin = "missing"
+    elif path != shipped:
+        origin = _compared(path, shipped) if shipped.exists() else "added"
+    problem = near = None
+    if name not in used:
+        origin = "unused"
+        near = _nearest(name, list(used))
+    elif path is not None:
+        try:
+            files.Prompt.parse(name, files.reader(folders)(name), wanted)
+        except PromptError as error:
+            problem = str(error)
+    file = str(path) if path else None
+    return Row(name, strategies, sorted(wanted), origin, file, near, problem)
+
+
+def _compared(path: Path, shipped: Path) -> Origin:
+    try:
+        return "copied" if path.read_bytes() == shipped.read_bytes() else "changed"
+    except OSError:
+        return "changed"
+
+
+def _line(row: Row) -> str:
+    """A line for the prompt, and one for what is to be said of it."""
+    own = row.placeholders if row.name == files.REPAIR else set(row.placeholders) - files.ALWAYS
+    users = "for a reply of no use" if row.name == files.REPAIR else ", ".join(row.strategies)
+    words = [f"{one_line(row.name):20}", f"{users:24}"]
+    line = "  ".join([*words, " ".join(f"${name}" for name in sorted(own))]).rstrip()
+    more = SAID[row.origin]
+    if row.file and more:
+        more = f"{more}: {row.file}"
+    more += f"; did you mean {row.near}.md?" if row.near else ""
+    notes = [more] if more else []
+    notes += [f"not usable: {row.problem}"] if row.problem else []
+    return "\n".join([line, *(f"    {one_line(note)}" for note in notes)])
+
+
+def _folders(given: str | None) -> list[Path]:
+    """Where prompts are looked for, in order. Raises UsageError for a folder that is none."""
+    from hch.config import Config
+
+    folder = given or getattr(Config.read().file.defaults, "prompts", None)
+    if folder and not Path(folder).is_dir():
+        raise UsageError(f"the prompts folder {folder} is no folder")
+    return [*([Path(folder)] if folder else []), files.shipped()]
+
+
+def _in(folder: Path) -> list[str]:
+    found = (path.relative_to(folder) for path in folder.rglob("*.md"))
+    return sorted(path.with_suffix("").as_posix() for path in found)
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.md"
+
+
+def _known(name: str, known: list[str]) -> str:
+    """A prompt's name, with or without `.md`. Raises UsageError, with the nearest."""
+    if (bare := name.removesuffix(".md")) in known:
+        return bare
+    near = _nearest(bare, known)
+    hint = f"did you mean {near!r}? " if near else ""
+    raise UsageError(f"no prompt {name!r}: {hint}there are {', '.join(known)}")
+
+
+def _nearest(name: str, known: list[str]) -> str | None:
+    return next(iter(get_close_matches(name, known, 1)), None)

@@ -1,0 +1,225 @@
+"""What an `hch.toml` may hold, and one such file as it was read: where each key stands, and faults.
+
+A fault is one line, `FILE, line N: what is wrong`; without the line where that cannot be told.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from hch.errors import ConfigError
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty")
+    return text
+
+
+Word: TypeAlias = Annotated[str, AfterValidator(_said)]
+"""A text that is not empty."""
+
+Dollars: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""Dollars for a million tokens."""
+
+
+class Table(BaseModel):
+    """A table whose keys are these and no others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Defaults(Table):
+    """What `hch ask` takes where no flag says otherwise."""
+
+    model: Word | None = None
+    strategy: Word | None = None
+    depth: int = Field(2, ge=0)
+    budget: Word | None = None
+    fanout: int = Field(16, ge=1)
+    answer_tokens: int = Field(2048, ge=1)
+    concurrency: int = Field(64, ge=1)
+    seed: int = 0
+    task: Word | None = None
+    prompts: Word | None = None
+    store: Word | None = None
+
+
+class PriceRow(Table):
+    """What a model costs; cached input costs as input, and reasoning as output, where not said."""
+
+    input: Dollars
+    output: Dollars
+    cached: Dollars | None = None
+    reasoning: Dollars | None = None
+
+
+class File(Table):
+    """A whole `hch.toml`. `models` and `players` are aliases for specs; `prices` go by spec."""
+
+    defaults: Defaults = Defaults()
+    models: dict[str, Word] = {}
+    players: dict[str, Word] = {}
+    prices: dict[str, PriceRow] = {}
+
+
+PLACES = ("store", "prompts")
+"""The defaults that are paths, meant from the folder of the file in which they stand."""
+
+Keys: TypeAlias = tuple[str, ...]
+Lines: TypeAlias = Mapping[Keys, int]
+
+_AT = re.compile(r" \(at line (\d+), (column \d+)\)$")
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An `hch.toml` as it was read: the tables of what is sound in it, and what is wrong.
+
+    `origin` says by dotted key (`defaults.model`) the file and the line that it stands in.
+    """
+
+    path: Path
+    there: bool = False
+    data: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+def read(path: Path, home: Path) -> Written:
+    """The file of that name; `home` is what `~` stands for in it. Raises nothing."""
+    if not os.path.lexists(path):
+        return Written(path)
+    try:
+        text = _text(path)
+        data = _parsed(path, text)
+    except ConfigError as error:
+        return Written(path, there=True, problems=(str(error),))
+    lines = lines_of(text)
+    problems = []
+    try:
+        File.model_validate(data, strict=True)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False):
+            problems.append(_told(path, lines, fault["loc"], fault["type"], fault["msg"]))
+            _drop(data, [str(step) for step in fault["loc"]])
+    defaults = data.get("defaults", {})
+    for key in PLACES:
+        spec = key == "store" and (":" in defaults.get(key, "") or defaults.get(key) == "memory")
+        if key in defaults and not spec:
+            defaults[key] = beside(defaults[key], path.parent, home)
+    origin = {f"{t}.{key}": place(path, lines.get((t, key))) for t in data for key in data[t]}
+    return Written(path, there=True, data=data, origin=origin, problems=tuple(problems))
+
+
+def place(path: Path, line: int | None) -> str:
+    """`FILE, line N`, as every fault begins."""
+    return f"{path}, line {line}" if line else str(path)
+
+
+def reason(message: str) -> str:
+    """What pydantic says, without what it puts before our own words."""
+    return message.removeprefix("Value error, ")
+
+
+def beside(given: str, folder: Path, home: Path) -> str:
+    """A path that is meant from a folder; `~` is the home."""
+    return str(home / given[2:] if given == "~" or given.startswith("~/") else folder / given)
+
+
+def lines_of(text: str) -> Lines:
+    """The line on which the statement begins that each key of a sound TOML text stands in.
+
+    Each statement is parsed by itself: it ends with the first line up to which it is sound. What
+    comes after one of more than `_LONGEST` lines is not found.
+    """
+    found: dict[Keys, int] = {}
+    table: Keys = ()
+    held: list[str] = []
+    begun = 1
+    for number, line in enumerate(text.split("\n"), 1):
+        held.append(line)
+        if len(held) > _LONGEST:
+            break
+        statement = "\n".join(held) + "\n"
+        try:
+            said = tomllib.loads(statement)
+        except tomllib.TOMLDecodeError:
+            continue
+        paths = list(_paths(said))
+        header = statement.lstrip().startswith("[")
+        for path in paths:
+            found.setdefault(path if header else (*table, *path), begun)
+        if header:
+            table = paths[-1]
+        held, begun = [], number + 1
+    return found
+
+
+def _paths(said: Mapping[str, Any]) -> Iterator[Keys]:
+    for key, value in said.items():
+        yield (key,)
+        if isinstance(value, dict):
+            yield from ((key, *path) for path in _paths(value))
+
+
+def _text(path: Path) -> str:
+    """Raises ConfigError for what is no text file."""
+    try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path}: it is not a regular file")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: it cannot be read: {error.strerror}") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{place(path, line)}: it is not text in UTF-8") from error
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    """Raises ConfigError, with the line, for what is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        if at := _AT.search(str(error)):
+            told = f"{place(path, int(at[1]))}: {str(error)[: at.start()]} ({at[2]})"
+        else:
+            told = f"{path}: {error}"
+        raise ConfigError(told) from error
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, 5,000 brackets
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _told(path: Path, lines: Lines, loc: Sequence[int | str], kind: str, message: str) -> str:
+    """One fault, for people; of a key that is missing, the line of its table."""
+    steps = tuple(map(str, loc))
+    at = place(path, lines.get(steps[:-1] if kind == "missing" else steps))
+    dotted = ".".join(steps)
+    if kind != "extra_forbidden":
+        return f"{at}: {dotted}: {reason(message)}"
+    tables: dict[str, type[Table]] = {"defaults": Defaults, "prices": PriceRow}
+    known = (tables[steps[0]] if len(steps) > 1 else File).model_fields
+    near = get_close_matches(steps[-1], list(known), 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+    return f"{at}: unknown key {dotted!r}: {hint}"
+
+
+def _drop(data: dict[str, Any], steps: Sequence[str]) -> None:
+    """Take what is wrong out: a whole table, or one key of one."""
+    inner = data.get(steps[0])
+    if len(steps) > 1 and isinstance(inner, dict):
+        inner.pop(steps[1], None)
+    else:
+        data.pop(steps[0], None)

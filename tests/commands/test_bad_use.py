@@ -1,0 +1,218 @@
+"""Every bad use gets one line that says what was wrong and what to do, and its exit code."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.commands.terminal import HCH, Screen
+
+ASK = ("ask", "What is 2 + 3?")
+THINKS = ("ask", "Why?", "-m", "scripted:rules.toml")
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A command line, what lies in its folder, and what is said of it; `shell` goes after it."""
+
+    words: tuple[str, ...]
+    code: int
+    said: str
+    files: dict[str, str | bytes] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+    stdin: bytes = b""
+    shell: str = ""
+
+
+RULES = '[[rule]]\nmatch = ".*"\nreply = "so"\n'
+MISSING = "raise ModuleNotFoundError(\"No module named 'xllamacpp'\", name='xllamacpp')\n"
+PROMPT = "--- user ---\n$question $contxt $manual\n"
+
+CASES = {
+    # names
+    "unknown command": Bad(("aks",), 2, "did you mean 'ask'?"),
+    "unknown model": Bad((*ASK, "-m", "opena:x"), 2, "did you mean 'openai'?"),
+    "unknown strategy": Bad((*ASK, "-s", "factord"), 2, "did you mean 'factored'?"),
+    "unknown task": Bad((*ASK, "--task", "arithmetics"), 2, "did you mean 'arithmetic'?"),
+    "unknown flag": Bad((*ASK, "--dept", "2"), 2, "did you mean --depth?"),
+    "unknown option": Bad((*ASK, "-s", "consult,turn=3"), 2, "did you mean 'turns'?"),
+    "option that is none": Bad((*ASK, "-s", "consult,turns"), 2, "write name=value"),
+    "option out of range": Bad((*ASK, "-s", "consult,turns=0"), 2, "turns='0'"),
+    "option given twice": Bad((*ASK, "-s", "consult,turns=2,turns=3"), 2, "twice"),
+    "argument to a strategy": Bad((*ASK, "-s", "direct:x"), 2, "takes no argument"),
+    "model without its argument": Bad((*ASK, "-m", "openai"), 2, "write openai:ARG"),
+    "unknown kind of plugin": Bad(("plugins", "model"), 2, "no kind of plugin 'model'"),
+    "unknown prompt": Bad(("prompts", "show", "factored/decompos"), 2, "factored/decompose"),
+    "player without a model": Bad((*ASK, "-s", "direct@"), 2, "names no model after its @"),
+    "thinks without a model": Bad((*ASK, "-s", "direct"), 6, "name one by -m"),
+    # figures
+    "negative depth": Bad((*ASK, "--depth", "-1"), 2, "depth -1 is not between 0"),
+    "depth beyond all": Bad((*ASK, "--depth", "10001"), 2, "depth 10001 is not between 0"),
+    "depth in words": Bad((*ASK, "--depth", "two"), 2, "'--depth'"),
+    "no fan-out": Bad((*ASK, "--fanout", "0"), 2, "--fanout"),
+    "no answer tokens": Bad((*ASK, "--answer-tokens", "0"), 2, "--answer-tokens"),
+    "budget in words": Bad((*ASK, "--budget", "lots"), 2, "write for example 2usd"),
+    "budget of nothing": Bad((*ASK, "--budget", "0calls"), 2, "less than one"),
+    "budget given twice": Bad((*ASK, "--budget", "2calls,3calls"), 2, "names calls twice"),
+    "budget that is empty": Bad((*ASK, "--budget", ""), 2, "--budget is empty"),
+    "levels that are none": Bad((*ASK, "--at", "top=script"), 2, "write N, N+ or N-M"),
+    "levels above the depth": Bad((*ASK, "--at", "3=script"), 2, "not within 0 to 2"),
+    "levels given twice": Bad((*ASK, "--at", "0=script", "--at", "0=script"), 2, "twice"),
+    "levels without a player": Bad((*ASK, "--at", "1"), 2, "write LEVELS=PLAYER"),
+    # the question
+    "no question": Bad(("ask",), 2, "missing argument"),
+    "empty question": Bad(("ask", ""), 2, "the question is empty"),
+    "blank question": Bad(("ask", " \n "), 2, "the question is empty"),
+    "two questions": Bad(("ask", "Why?", "How?"), 2, "unexpected extra argument"),
+    "nothing on stdin": Bad(("ask", "-"), 2, "nothing came on stdin"),
+    "binary on stdin": Bad(("ask", "-"), 2, "not text in UTF-8", stdin=b"\xff\xfe"),
+    "closed stdin": Bad(("ask", "-"), 2, "nothing came on stdin", shell="<&-"),
+    "closed stdout": Bad((*ASK, "-q"), 1, "stdout cannot be written", shell=">&-"),
+    "full disk on stdout": Bad((*ASK, "-q"), 1, "No space left", shell=">/dev/full"),
+    # files
+    "missing context": Bad((*ASK, "--context", "no.txt"), 2, "no.txt cannot be read"),
+    "binary context": Bad(
+        (*ASK, "--context", "a.bin"), 2, "a.bin is not a text file", {"a.bin": b"\xff\x00"}
+    ),
+    "context that is a folder": Bad((*ASK, "--context", "."), 2, ". cannot be read"),
+    "context that never ends": Bad((*ASK, "--context", "/dev/zero"), 2, "is a device"),
+    "missing manual": Bad((*ASK, "--manual", "no.txt"), 2, "manual file no.txt"),
+    "missing prompts": Bad((*ASK, "--prompts", "no"), 2, "prompts folder no is no folder"),
+    "prompt with a typo": Bad(
+        (*THINKS, "--prompts", "p"),
+        *(6, "prompt 'direct' lacks $context"),
+        {"p/direct.md": PROMPT, "rules.toml": RULES},
+    ),
+    "missing rules": Bad((*ASK, "-m", "scripted:no.toml"), 2, "no.toml"),
+    "rules that are no TOML": Bad(THINKS, 6, "rules.toml is not TOML", {"rules.toml": "=="}),
+    "missing weights": Bad((*ASK, "-m", "gguf:no.gguf"), 2, "no.gguf", {"xllamacpp.py": ""}),
+    "weights that are none": Bad(
+        (*ASK, "-m", "gguf:a.txt"), 2, "a.txt is not a GGUF file",
+        {"a.txt": "text", "xllamacpp.py": ""},
+    ),
+    "missing extra": Bad(
+        (*ASK, "-m", "gguf:a.gguf"), 6, "pip install 'hch[gguf]'", {"xllamacpp.py": MISSING}
+    ),
+    # keys, money, people
+    "no key": Bad((*ASK, "-m", "openai:gpt-5.4-mini"), 6, "OPENAI_API_KEY"),
+    "no price": Bad(
+        (*ASK, "-m", "openai:unheard-of", "--budget", "1usd"), 6, "[prices]",
+        env={"OPENAI_API_KEY": "sk-none"},
+    ),
+    "nobody at the terminal": Bad((*ASK, "-m", "human"), 2, "stdin and stderr are a terminal"),
+    # stores and runs
+    "store that is not ours": Bad((*ASK, "--store", "a.txt"), 5, "a.txt", {"a.txt": "text" * 999}),
+    "store that is no file": Bad((*ASK, "--store", "."), 2, "names no file"),
+    "store that is a folder": Bad((*ASK, "--store", "d"), 2, "d is a folder", {"d/x": ""}),
+    "store where none can be": Bad((*ASK, "--store", "/proc/no/hch.db"), 5, "/proc/no"),
+    "store that is empty": Bad((*ASK, "--store", ""), 2, "--store is empty"),
+    "no runs to show": Bad(("show",), 2, "make one with hch ask"),
+    "no runs to resume": Bad(("resume",), 2, "waits to be resumed"),
+    "no such run": Bad(("show", "nope"), 2, "there are no runs"),
+    "runs to remove, and none": Bad(("runs", "rm", "x", "--yes"), 2, "there are no runs"),
+    "width that is none": Bad(("show", "--width", "3"), 2, "--width"),
+    # settings
+    "settings that are no TOML": Bad(
+        ASK, 6, "hch.toml, line 2", {"hch.toml": "[defaults]\nmodel = \n"}
+    ),
+    "setting with a typo": Bad(
+        ASK, 6, "line 2: unknown key 'defaults.modle': did you mean 'model'?",
+        {"hch.toml": "[defaults]\nmodle = 'x'\n"},
+    ),
+    "setting of a wrong type": Bad(
+        ASK, 6, "line 3: defaults.depth", {"hch.toml": "[defaults]\n\ndepth = 'two'\n"}
+    ),
+    "setting that names nothing": Bad(
+        ASK, 6, "line 2", {"hch.toml": "[defaults]\nmodel = 'opena:x'\n"}
+    ),
+    "strategy of the settings that is none": Bad(
+        ASK, 6, "line 2", {"hch.toml": "[defaults]\nstrategy = 'factord'\n"}
+    ),
+    "aliases in a circle": Bad(
+        ASK, 6, "goes in a circle", {"hch.toml": "[models]\na = 'b'\nb = 'a'\n"}
+    ),
+    "variable that cannot be read": Bad(ASK, 6, "HCH_DEPTH", env={"HCH_DEPTH": "two"}),
+}  # fmt: skip
+
+
+def run(case: Bad, folder: Path) -> subprocess.CompletedProcess[bytes]:
+    for name, content in case.files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    env = {**os.environ, "PYTHONPATH": str(folder), **case.env}
+    command = ["sh", "-c", f'exec "$@" {case.shell}', "sh", *HCH, *case.words]
+    return subprocess.run(
+        command, env=env, input=case.stdin, capture_output=True, check=False, cwd=folder
+    )
+
+
+def check(done: subprocess.CompletedProcess[bytes], code: int, said: str) -> None:
+    err = done.stderr.decode()
+    assert said in err, err
+    assert (done.returncode, done.stdout) == (code, b""), err
+    assert err.startswith("hch: "), err
+    assert err.count("\n") == 1, err
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_bad_use_gets_one_line_and_its_exit_code(name: str, home: Path) -> None:
+    case = CASES[name]
+    check(run(case, home), case.code, case.said)
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(CASES) >= 40
+
+
+def made(folder: Path) -> Path:
+    path = folder / "runs.sqlite"
+    subprocess.run([*HCH, *ASK, "-q", "--store", str(path)], check=True, capture_output=True)
+    return path
+
+
+def test_a_store_of_a_newer_version(home: Path) -> None:
+    path = made(home)
+    with sqlite3.connect(path) as file:
+        [version] = file.execute("PRAGMA user_version").fetchone()
+        file.execute(f"PRAGMA user_version = {version + 1}")
+    file.close()
+    check(run(Bad(("show", "--store", str(path)), 5, ""), home), 5, "newer")
+
+
+def test_a_store_that_another_program_has_locked(home: Path) -> None:
+    path = made(home)
+    file = sqlite3.connect(path, isolation_level=None)
+    file.execute("BEGIN EXCLUSIVE")
+    try:
+        check(run(Bad((*ASK, "-q", "--store", str(path)), 5, ""), home), 5, "locked")
+    finally:
+        file.close()
+
+
+def test_an_endpoint_where_nobody_is(home: Path) -> None:
+    model = "openai:x,base_url=http://127.0.0.1:9/v1"
+    done = run(Bad(("ask", "Why?", "-q", "--depth", "0", "-m", model), 6, ""), home)
+    first, second = done.stderr.decode().splitlines()
+    assert (done.returncode, done.stdout) == (6, b"")
+    assert "127.0.0.1:9/v1 does not answer" in first
+    assert second.startswith("hch: go on with: hch resume ")
+
+
+@pytest.mark.parametrize("words", [(*ASK, "-m", "opena:x"), ("show", "no-such-run"), ("--hepl",)])
+def test_a_terminal_20_columns_wide_gets_the_same_one_line(
+    words: tuple[str, ...], home: Path
+) -> None:
+    def wide(columns: int) -> str:
+        with Screen(*words, columns=columns, TERM="xterm-256color") as screen:
+            said = screen.rest()
+            assert screen.code == 2
+        return said
+
+    assert wide(20) == wide(200)
+    assert wide(20).count("\n") == 1

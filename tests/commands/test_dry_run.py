@@ -1,0 +1,74 @@
+"""`hch ask … --dry-run`: what it would come to, with nothing sent and nothing kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.commands.terminal import Done
+
+Typed = Callable[..., Done]
+PAID = ("ask", "Why?", "-m", "openai:gpt-5.4-mini", "--dry-run")
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+
+
+def test_it_prints_three_bills_and_keeps_nothing(typed: Typed, home: Path) -> None:
+    done = typed(*PAID)
+    assert (done.code, done.err) == (0, "")
+    first, head, least, typical, most, cap = done.out.splitlines()
+    assert first == "HCH_2 by factored@openai:gpt-5.4-mini; nothing was sent"
+    assert head.split() == ["calls", "nodes", "tokens", "cost"]
+    assert least.split()[:3] == ["least", "2", "1"]
+    assert typical.split()[:3] == ["typical", "17", "13"]
+    assert "3 sub-questions a node" in typical
+    assert "--fanout K" in typical
+    assert most.split()[:5] == ["most", "200", "273", "500k", "$2.250"]
+    assert cap.startswith("capped at 200calls,500ktokens;")
+    assert typed("runs").err.startswith("hch: there are no runs")
+
+
+def test_the_fan_out_that_is_told_sharpens_it(typed: Typed) -> None:
+    done = typed(*PAID, "--fanout", "5", "--depth", "1")
+    assert "typical      7      6" in done.out
+    assert "--fanout K" not in done.out
+
+
+def test_a_model_without_a_price_says_so(typed: Typed) -> None:
+    done = typed("ask", "Why?", "-m", "openai:unheard-of", "--dry-run")
+    assert "openai:unheard-of has no known price" in done.out
+    said = json.loads(typed("ask", "Why?", "-m", "openai:unheard-of", "--dry-run", "--json").out)
+    assert said["most"]["microusd"] is None
+    assert said["unpriced"] == ["openai:unheard-of"]
+
+
+def test_a_price_of_one_s_own_goes_over_the_known_one(typed: Typed, home: Path) -> None:
+    dear = json.loads(typed(*PAID, "--json").out)["typical"]
+    row = (
+        '[models]\nsmall = "openai:gpt-5.4-mini"\n[prices]\nsmall = { input = 0, output = 0.45 }\n'
+    )
+    (home / "hch.toml").write_text(row)
+    cheap = json.loads(typed(*PAID, "--json").out)["typical"]
+    assert cheap["tokens"] == dear["tokens"]
+    assert 0 < cheap["microusd"] < dear["microusd"] / 10
+
+
+def test_a_server_of_one_s_own_costs_what_one_says(typed: Typed, home: Path) -> None:
+    words = ("ask", "Why?", "-m", "openai:mine,base_url=http://127.0.0.1:9/v1", "--dry-run")
+    assert "free" in typed(*words).out
+    (home / "hch.toml").write_text('[prices]\n"openai:mine" = { input = 1, output = 2 }\n')
+    priced = typed(*words).out
+    assert "free" not in priced
+    assert "capped at 200calls,500ktokens" in priced
+
+
+def test_the_script_is_free(typed: Typed) -> None:
+    done = typed("ask", "What is 2 + 3 * 4?", "--dry-run", "-s", "script")
+    assert "free" in done.out
+    assert "no cap" in done.out

@@ -1,0 +1,151 @@
+"""Every command in the README and in `docs/` does what the page says: each is run here.
+
+A page's `console` blocks are run in order, in one folder. What needs a provider is sent to a server
+on loopback; what needs weights runs where there are some. A comment `# exit N` on a command says
+how it ends; else it ends well, or answered but not clean.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.commands.terminal import HCH
+from tests.loopback import Loopback, Reply, chat
+from tests.support import answering, asking, decomposition
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "README.md", *ROOT.glob("docs/*.md")))
+BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXIT = re.compile(r"\s+# exit (\d+)\s*$")
+ELSEWHERE = ("make ", "pip ", "sqlite3 ", "python -m benchmarks")
+"""What is run by `.ci/run` itself, or is slow, or is not ours."""
+
+WEIGHTS = os.environ.get("HCH_TEST_GGUF")
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    return [body for k, body in BLOCK.findall((ROOT / page).read_text("utf-8")) if k == kind]
+
+
+def commands(page: str) -> Iterator[tuple[str, str]]:
+    """Each command of a page, and what the page shows of its output."""
+    for block in blocks(page, "console"):
+        for entry in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, shown = entry.partition("\n")
+            yield command, shown
+
+
+def talk(body: dict) -> Reply:
+    """What a provider would say: two sub-questions where it may ask, else a short answer."""
+    form = body.get("response_format", {}).get("json_schema", {}).get("name")
+    last = body["messages"][-1]["content"]
+    if form == "Decomposition":
+        return Reply(chat(decomposition("Which rivers cross France?", "Which cross Germany?")))
+    if form == "Turn" and "Sub-question 1" not in last:
+        return Reply(chat(asking("Which rivers cross France?")))
+    return Reply(chat(answering("The Rhine.", form) if form else "The Rhine."))
+
+
+def redirected(text: str, url: str) -> str:
+    """A command that goes to loopback instead of to a provider or to a port that is free."""
+    there = f"openai:gpt-5.4-mini,base_url={url},api_key_env=OPENAI_API_KEY"
+    return text.replace("openai:gpt-5.4-mini", there).replace("http://127.0.0.1:8000/v1", url)
+
+
+@pytest.fixture
+def folder(home: Path) -> Path:
+    """Where the commands are run: with an `hch` on the path, and the files that pages name."""
+    (home / "bin").mkdir()
+    script = home / "bin" / "hch"
+    script.write_text(f'#!/bin/sh\nexec {" ".join(HCH)} "$@"\n')
+    script.chmod(0o755)
+    for name in ("a.txt", "b.txt", "notes.txt", "report.txt"):
+        (home / name).write_text("The Rhine crosses both.\n")
+    if WEIGHTS:
+        (home / "weights.gguf").symlink_to(WEIGHTS)
+    return home
+
+
+def shell(command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    env = {
+        **os.environ,
+        "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        **more,
+    }
+    return subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder, env=env, input="", capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+
+
+def masked(text: str) -> list[str]:
+    """Output without what changes from run to run, and without what was told on stderr."""
+    text = re.sub(r"\d{6}-\d{6}-\w{6}", "RUN", text)
+    text = re.sub(r"[<~]?\$\d[\d.]*|\d+\.\d s|\d[\d.]*k?(?= tok)", "N", text)
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def is_run_here(command: str) -> bool:
+    return not command.startswith((*ELSEWHERE, "export ")) and "gguf:" not in command
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "console")])
+def test_the_commands_of_a_page_do_what_it_says(page: str, folder: Path) -> None:
+    exported: dict[str, str] = {}
+    with Loopback(talk) as server:
+        for command, shown in commands(page):
+            if command.startswith("export "):
+                exported[command.split()[1].partition("=")[0]] = "sk-none"
+            if not is_run_here(command):
+                continue
+            ends = EXIT.search(command)
+            done = shell(redirected(EXIT.sub("", command), server.url), folder, **exported)
+            wanted = {int(ends[1])} if ends else {0, 4}
+            if command.startswith("hch doctor"):
+                wanted |= {6}  # where the real provider cannot be reached
+            assert done.returncode in wanted, (command, done.stdout, done.stderr)
+            said = re.sub(rf",base_url={re.escape(server.url)},api_key_env=\w+", "", done.stdout)
+            if shown.strip():
+                assert masked(said) == masked(shown), command
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("page", [p for p in PAGES if "gguf:" in (ROOT / p).read_text("utf-8")])
+def test_the_commands_of_a_page_that_want_weights(page: str, folder: Path) -> None:
+    if not WEIGHTS:
+        pytest.skip("HCH_TEST_GGUF names no file")
+    for command, _ in commands(page):
+        wanted = "gguf:" in command and not command.startswith("pip")
+        if wanted:
+            done = shell(command, folder)
+            assert done.returncode in (0, 1, 3, 4), (command, done.stderr)
+            assert "hch show" in done.stderr
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")])
+def test_the_python_of_a_page_runs(page: str, folder: Path) -> None:
+    with Loopback(talk) as server:
+        for block in blocks(page, "python"):
+            script = folder / "page.py"
+            script.write_text(redirected(block, server.url), "utf-8")
+            done = shell(f"{sys.executable} page.py", folder, OPENAI_API_KEY="sk-none")
+            assert done.returncode == 0, (block, done.stderr)
+
+
+def test_pages_link_to_pages_that_are_there() -> None:
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / page).read_text("utf-8")):
+            assert ((ROOT / page).parent / link).exists(), f"{page}: {link}"
+
+
+def test_the_shell_is_there() -> None:
+    assert shutil.which("sh")
