@@ -37,7 +37,7 @@ show              the workspace again, and all of every text
 prompt            what a model would be sent
 back              undoes your last entry
 ?                 this
-Ctrl-C            stops the run; all that you typed is kept, and hch resume goes on
+Ctrl-C            stops the run; hch resume goes on where you were
 
 To send one of these words as it is, put a space before it."""
 

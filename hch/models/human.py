@@ -34,6 +34,6 @@ def build(*, person: Person | None) -> Model:
     if person is None:
         raise UsageError(
             "the model 'human' is a person at a terminal, and here is none: run it where stdin and "
-            "stderr are one, and TERM is not dumb, or name another model"
+            "stderr are a terminal (not a dumb one), or name another model"
         )
     return HumanModel(person)
