@@ -167,6 +167,7 @@ class _Fold:
             self._superseded |= {ask.child for ask in asked if ask.child}
             self._thoughts.pop(event.key, None)
             self._primitives.pop(event.key, None)
+            self._closed.pop(event.key, None)
         self._opened[event.key] = event, at
 
     def _take_call(

@@ -86,7 +86,7 @@ def _root_opened(tally: Tally, event: RootOpened) -> None:
 
 
 def _opened(tally: Tally, event: NodeOpened) -> None:
-    tally.nodes.setdefault(event.key, None)
+    tally.nodes[event.key] = None  # a node that is opened again begins again
     tally.question = tally.question or shown(event.question.body, SHOWN)
 
 

@@ -67,11 +67,11 @@ SELECT n.run, o.key, json_extract(o.body, '$.level') AS level,
   json_extract(c.body, '$.spent.microusd') AS spent_microusd,
   o.at AS opened_at, c.at AS closed_at
 FROM (
-  SELECT run, min(CASE type WHEN 'NodeOpened' THEN id END) AS opened,
+  SELECT run, max(CASE type WHEN 'NodeOpened' THEN id END) AS opened,
     max(CASE type WHEN 'NodeClosed' THEN id END) AS closed
   FROM events WHERE type IN ('NodeOpened', 'NodeClosed') GROUP BY run, key) n
 JOIN event_log o ON o.id = n.opened
-LEFT JOIN event_log c ON c.id = n.closed;
+LEFT JOIN event_log c ON c.id = n.closed AND n.closed > n.opened;
 
 CREATE VIEW calls AS
 SELECT n.run, o.key AS request, n.attempt, json_extract(o.body, '$.node') AS node,

@@ -122,6 +122,25 @@ def test_nodes_show_how_they_ended_last(store: SqliteStore, sql: Callable[..., l
     assert sql("SELECT answer FROM nodes WHERE run = 'b' AND key = 'k'") == [("of another run",)]
 
 
+def test_a_node_that_is_opened_again_is_open(
+    store: SqliteStore, sql: Callable[..., list[Any]]
+) -> None:
+    """A resumed run opens those nodes again whose replies it no longer trusts."""
+    root = RootOpened(index=0, key="k", question="Why?")
+    write(store, "a", root, opened("k"), closed("k", None, "failed"), RunFinished(statuses={}))
+    query = "SELECT status, answer FROM nodes"
+    for events, status, row in (
+        ((), "failed", ("failed", None)),
+        ((opened("k"),), "unfinished", (None, None)),
+        ((closed("k"),), "answered", ("answered", "42")),
+    ):
+        write(store, "a", *events)
+        for _ in range(2):
+            assert [row.status for row in store.runs()] == [status]
+            assert sql(query) == [row]
+            store.rebuild_index()
+
+
 def test_calls_show_each_attempt(store: SqliteStore, sql: Callable[..., list[Any]]) -> None:
     write(store, "a", intended("r", "k"), failed("r"), intended("r", "k", 2), finished("r", 2))
     write(store, "b", intended("r", "k"), intended("s", "k"))
