@@ -1,6 +1,6 @@
 """Settings by precedence: flags > environment > `hch.toml` > the user's file > defaults.
 
-The only reader of the environment. Keys are named by environment variable, are held as
+Keys are named by environment variable, are held as
 `SecretStr`, and stand in no file.
 """
 
@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from hch import settings
+from hch.environment import variables
 from hch.errors import ConfigError
 from hch.settings import Defaults, File, PriceRow, Written
 
@@ -92,7 +93,7 @@ class Look:
 
 def look(start: Path | None = None, environ: Mapping[str, str] | None = None) -> Look:
     """Read everything, from the folder `start` upwards, and collect all that is wrong."""
-    env = os.environ if environ is None else environ
+    env = variables() if environ is None else environ
     home = _home(env)
     root = next((f for f in _upwards(start) if os.path.lexists(f / FILE)), None)
     places = dict.fromkeys([user_file(env), *([root / FILE] if root else [])])
@@ -129,7 +130,7 @@ def look(start: Path | None = None, environ: Mapping[str, str] | None = None) ->
 
 def user_file(environ: Mapping[str, str] | None = None) -> Path:
     """Where the user's own file is, or would be."""
-    env = os.environ if environ is None else environ
+    env = variables() if environ is None else environ
     return Path(env.get("XDG_CONFIG_HOME") or _home(env) / ".config") / "hch" / FILE
 
 

@@ -23,9 +23,11 @@ def test_a_node_that_is_opened_again_begins_again():
         closed("k", None, "failed"),
     ]
     [failed] = folded(*first).roots
-    assert failed.closed and failed.closed.status == "failed"
+    assert failed.closed
+    assert failed.closed.status == "failed"
     [again] = folded(*first, opened("k", level=1)).roots
     assert (again.closed, again.asks) == (None, [])
     [ended] = folded(*first, opened("k", level=1), closed("k")).roots
-    assert ended.closed and ended.closed.status == "answered"
+    assert ended.closed
+    assert ended.closed.status == "answered"
     assert ended.asks == []

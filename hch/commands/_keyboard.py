@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TextIO, cast
 
 from hch.commands._form import Field
 from hch.commands._terminal import Narration, size
+from hch.environment import variable
 from hch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Keyboard:
 
     async def edited(self, text: str) -> str:
         """The text as the person's editor leaves it. Raises ValueError where there is none."""
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+        editor = variable("VISUAL", "EDITOR")
         if not editor:
             raise ValueError("no editor: neither VISUAL nor EDITOR is set")
         with TemporaryDirectory(prefix="hch-") as folder:

@@ -7,7 +7,6 @@ gets a line each: a value, and for zsh and fish a tab and what it is; or only `<
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from contextlib import suppress
@@ -20,6 +19,7 @@ import typer
 
 from hch.commands._completion import FILES, FOLDERS
 from hch.commands._terminal import say, tell
+from hch.environment import variable
 from hch.errors import HchError
 from hch.safe_text import one_line
 
@@ -105,14 +105,14 @@ SCRIPTS: dict[Shell, str] = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 def install(shell: Shell) -> None:
     """Write a shell's script where it looks, or have its own file read it. Raises HchError."""
     home = Path.home()
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    config = Path(variable("XDG_CONFIG_HOME") or home / ".config")
     try:
         if shell == "fish":
             _write(config / "fish" / "completions" / "hch.fish", shell)
         else:
             script = config / "hch" / f"completion.{shell}"
             _write(script, shell)
-            own = home if shell == "bash" else Path(os.environ.get("ZDOTDIR") or home)
+            own = home if shell == "bash" else Path(variable("ZDOTDIR") or home)
             _read_by(own / f".{shell}rc", script)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

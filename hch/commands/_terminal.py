@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from typing import Any, TextIO
 
+from hch.environment import variable
 from hch.errors import HchError
 from hch.safe_text import one_line, safe_text
 
@@ -95,7 +96,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 def is_drawn_on(stream: TextIO | None) -> bool:
     """Whether a screen can be drawn on it, and be taken away again."""
-    if not is_terminal(stream) or os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+    if not is_terminal(stream) or variable("TERM") in ("", "dumb", "unknown"):
         return False
     try:
         import curses
