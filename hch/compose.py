@@ -7,33 +7,29 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf
 from pathlib import Path
 from typing import Any, cast
 
 from hch import registry
-from hch.budget import CURRENCIES, UNLIMITED, Price, Rate, parse_budget, root_grant
+from hch.budget import Price, Rate, root_grant
+from hch.caps import cap_of, raised
+from hch.casting import Casting
 from hch.config import Config, Defaults
 from hch.errors import ConfigError, UsageError
 from hch.forecast import Estimate, Unwritten, estimate
-from hch.prices import price_of, source
+from hch.prices import source
 from hch.prompts import PromptSet, reader, shipped
-from hch.protocols import Model, Person, Store, Strategy, Task
-from hch.registry import PlayerSpec, Spec
+from hch.protocols import Model, Person, Store, Strategy
+from hch.registry import Spec
 from hch.rules import Limits, Player, Rules
 from hch.run import Calling, Result, Run, Setup, roots_of
 from hch.trace import Trace
 from hch.types import Question, Text
 
-PAID_CAP = Price(calls=200, tokens=500_000, microusd=inf, nodes=inf)
-"""The cap where a model costs money and no budget is given."""
-
 DEEPEST = 10_000
 
 CHOSEN = ("depth", "seed", "fanout", "answer_tokens", "concurrency", "task", "prompts")
 """What the configuration says where this is not said."""
-
-BUILT_IN = "script"
 
 
 @dataclass(frozen=True)
@@ -165,8 +161,7 @@ class HCH:
                 f"run {run} was started with other players: {_by_level(started.players)}; "
                 f"these are {_by_level(players)}"
             )
-        cap, seconds = _raised(trace, budget) if budget else (trace.cap, None)
-        _check_patience([player.model for player in self.players if player.model], seconds)
+        cap, seconds = raised(trace, budget, self._models)
         prompts = PromptSet(started.prompts.__getitem__, self._wanted())
         setup = self._setup(prompts, started.cap.price(), seconds)
         return Run(run, setup, self.kept_in, roots_of(started), cap=cap, resumed=True)
@@ -209,115 +204,36 @@ class HCH:
         return depth
 
     @cached_property
-    def built_in(self) -> bool:
-        """Whether nobody was named, so that the built-in script answers."""
-        named = self.model or self.strategy or self.config.file.defaults.strategy
-        return named is None and self.config.default_model() is None
-
-    @cached_property
     def cap(self) -> tuple[Price, float | None]:
         """The run's cap and its seconds; by default one of calls and tokens where a key pays."""
-        budget = self.budget or self.config.file.defaults.budget
-        models = [player.model for player in self.players if player.model]
-        if budget is None:
-            return (PAID_CAP if any(map(_costs, models)) else UNLIMITED), None
-        cap, seconds = parse_budget(budget)
-        for model in models:
-            if cap.microusd != inf and model.rate is None:
-                raise ConfigError(
-                    f"{model.name} has no known price, so it cannot run under a cap in dollars: "
-                    "give its price under [prices] in hch.toml, or cap calls or tokens, such as "
-                    "--budget 100calls,500ktokens"
-                )
-        _check_patience(models, seconds)
-        return cap, seconds
+        return cap_of(self.budget or self.config.file.defaults.budget, self._models)
 
     @property
     def unpriced(self) -> tuple[str, ...]:
         """The models that cost money of which nobody knows how much."""
-        models = {player.model.name: player.model for player in self.players if player.model}
-        return tuple(name for name, model in models.items() if model.rate is None)
+        return tuple(dict.fromkeys(m.name for m in self._models if m.rate is None))
+
+    @cached_property
+    def casting(self) -> Casting:
+        return Casting(
+            self.config,
+            self.model,
+            self.strategy,
+            self.at,
+            self.chosen.task,
+            self.prices,
+            self.person,
+        )
 
     @cached_property
     def players(self) -> tuple[Player, ...]:
         """Who plays each level, from 0 up."""
-        specs: dict[int, PlayerSpec] = {}
-        for levels, spec in self.at.items():
-            for level in registry.parse_levels(levels, self.levels):
-                specs[level] = PlayerSpec.parse(self.config.player(spec))
-        at = [specs.get(level) for level in range(self.levels + 1)]
-        made = {spec: self._player(spec) for spec in set(at)}
-        return tuple(made[spec] for spec in at)
-
-    def _player(self, at: PlayerSpec | None) -> Player:
-        model = self._model(at.model) if at and at.model else self._own_model
-        if at is None and self.strategy is not None and not isinstance(self.strategy, str):
-            layers, spec = (self.strategy,), type(self.strategy).__name__.lower()
-        else:
-            strategies = at.strategies if at else self._own_strategies
-            spec = "/".join(map(str, strategies))
-            layers = tuple(
-                registry.build("strategies", s, task=self.task_in_play) for s in strategies
-            )
-        if not any(layer.thinks for layer in layers):
-            return Player(spec, layers, None)
-        if model is None:
-            raise ConfigError(
-                f"strategy {spec!r} thinks, and there is no model: name one by -m, such as "
-                "-m openai:NAME, or set OPENAI_API_KEY"
-            )
-        return Player(f"{spec}@{model.name}", layers, model)
+        return self.casting.players(self.levels)
 
     @cached_property
-    def _own_strategies(self) -> tuple[Spec, ...]:
-        default = BUILT_IN if self.built_in else "factored"
-        spec = self.strategy or self.config.file.defaults.strategy or default
-        return PlayerSpec.parse(self.config.player(str(spec))).strategies
-
-    @cached_property
-    def _own_model(self) -> Model | None:
-        model = self.model or self.config.default_model()
-        if isinstance(model, str) and not self.model and self._own_strategies == (Spec(BUILT_IN),):
-            return None
-        return self._model(model) if isinstance(model, str) else model
-
-    @cached_property
-    def _built(self) -> dict[str, Model]:
-        return {}
-
-    def _model(self, named: str) -> Model:
-        spec = Spec.parse(self.config.model(named))
-        model = self._built.get(str(spec))
-        if model is None:
-            rate = price_of(spec.name, spec.arg)
-            model = cast(
-                Model,
-                registry.build(
-                    "models", spec, keys=self.config.keys, rate=rate, person=self.person
-                ),
-            )
-            bare = str(Spec(spec.name, spec.arg))
-            for name in (model.name, bare):
-                if name in self._own_prices:
-                    model.rate = self._own_prices[name]
-                    break
-            self._built[str(spec)] = model
-        return model
-
-    @cached_property
-    def _own_prices(self) -> dict[str, Rate | None]:
-        """What the user says that models cost, by spec; what this was made with goes first."""
-        rows = self.config.file.prices
-        configured = {
-            self.config.model(name): Rate(row.input, row.output, row.cached, row.reasoning)
-            for name, row in rows.items()
-        }
-        return {**configured, **self.prices}
-
-    @cached_property
-    def task_in_play(self) -> Task:
-        """The run's task; the script plays arithmetic where none is named."""
-        return cast(Task, registry.build("tasks", Spec.parse(self.chosen.task or "arithmetic")))
+    def _models(self) -> tuple[Model, ...]:
+        """Each model that plays, once."""
+        return tuple({id(p.model): p.model for p in self.players if p.model}.values())
 
     def _wanted(self) -> dict[str, frozenset[str]]:
         layers = [layer for player in self.players for layer in player.layers]
@@ -338,7 +254,7 @@ class HCH:
             limits=Limits(self.chosen.fanout, self.chosen.answer_tokens),
             seed=self.chosen.seed,
             manual=Text(self.manual) if self.manual else None,
-            task=self.task_in_play,
+            task=self.casting.task,
             cap=cap,
             deadline=seconds,
             calling=Calling(self.chosen.concurrency, self.attempts, self.timeout, self.pause),
@@ -350,33 +266,16 @@ class HCH:
     def _running(self) -> set[str]:
         return set()
 
-    def _resolved(self, player: str) -> str:
-        """A player's spec with no alias left in it."""
-        spec = PlayerSpec.parse(self.config.player(player))
-        strategies = "/".join(map(str, spec.strategies))
-        return f"{strategies}@{self.config.model(spec.model)}" if spec.model else strategies
-
     def _recipe(self) -> dict[str, Any]:
-        """What `recorded` builds this again from; aliases and defaults are resolved."""
-        objects = [
-            name
-            for name, part in (("model", self.model), ("strategy", self.strategy))
-            if part is not None and not isinstance(part, str)
-        ]
-        recipe: dict[str, Any] = {
+        """What `recorded` builds this again from."""
+        return {
             "depth": self.levels,
-            "model": self._own_model.name if self._own_model else None,
-            "strategy": "/".join(map(str, self._own_strategies))
-            if "strategy" not in objects
-            else None,
-            "at": {levels: self._resolved(spec) for levels, spec in self.at.items()},
-            "task": self.chosen.task,
             "manual": self.manual,
             "seed": self.chosen.seed,
             "fanout": self.chosen.fanout,
             "answer_tokens": self.chosen.answer_tokens,
+            **self.casting.recipe(),
         }
-        return {**recipe, "objects": objects} if objects else recipe
 
 
 def _is_folder(path: Path) -> bool:
@@ -386,41 +285,5 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _costs(model: Model) -> bool:
-    """Whether calls of a model are paid for, at a price that is known or not."""
-    return model.keyed or (model.rate is not None and not model.rate.free)
-
-
-def _check_patience(models: Sequence[Model], seconds: float | None) -> None:
-    """Raises UsageError for a deadline that a person would have to keep."""
-    if seconds is not None and any(model.by_hand for model in models):
-        raise UsageError(
-            "a person plays, and no deadline applies to people: leave the time out of the budget"
-        )
-
-
 def _by_level(players: Sequence[str]) -> str:
     return ", ".join(f"{level}={player}" for level, player in enumerate(players))
-
-
-def _raised(trace: Trace, budget: str) -> tuple[Price, float | None]:
-    """A resumed run's new cap, in the currencies of the old and not below what is gone already."""
-    cap, seconds = parse_budget(budget)
-    if cap == UNLIMITED and seconds is not None:
-        return trace.cap, seconds
-    for name in CURRENCIES:
-        old, new, gone = (getattr(price, name) for price in (trace.cap, cap, trace.bill))
-        if (old == inf) != (new == inf):
-            raise UsageError(
-                f"the run's cap is in other currencies: of {name} it was {_amount(old)}, "
-                f"not {_amount(new)}"
-            )
-        if new < gone:
-            raise UsageError(
-                f"{gone} {name} are spent or unknown already: the new cap must not be below"
-            )
-    return cap, seconds
-
-
-def _amount(n: float) -> str:
-    return "without a cap" if n == inf else str(n)

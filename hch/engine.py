@@ -14,11 +14,12 @@ from dataclasses import replace
 
 from hch.budget import Price
 from hch.errors import ModelError, NodeError
-from hch.events import Amounts, NodeClosed, RootOpened, Words
+from hch.events import NodeClosed, RootOpened
 from hch.protocols import Model
 from hch.replies import cannot
 from hch.rules import Outcome, Rules, Seat
 from hch.types import Answer, Completion, Question, Request, Text, digest
+from hch.wire import Amounts, Words
 from hch.workspace import Copy
 
 

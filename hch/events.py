@@ -1,18 +1,16 @@
 """What happened in a run, as a tagged union: the truth of which everything else is a fold.
 
 Events name a node by its key. Those of nodes are idempotent by `identity`, so that a resume
-appends only what is missing; the last `NodeClosed` of a key wins. No event stamps itself: a
+appends only what is missing; a node that is opened again begins again. No event stamps itself: a
 `Record` adds run, number and time. `FORMAT` rises when an old reader could misread a new event.
 """
 
 from __future__ import annotations
 
-from math import inf
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from hch.budget import Price
 from hch.errors import LengthError, ModelError, NodeError, RefusalError
 from hch.types import (
     Answer,
@@ -22,73 +20,12 @@ from hch.types import (
     Path,
     Sampling,
     Status,
-    Text,
     TokenLogprob,
     Usage,
 )
+from hch.wire import Amounts, Chars, Wire, Words
 
 FORMAT = 1
-
-
-def _chars(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("not a text")
-    return value
-
-
-Chars: TypeAlias = Annotated[str, PlainValidator(_chars)]
-"""Any Python string: unlike pydantic's own, lone surrogates pass."""
-
-
-def _amount(value: Any) -> float:
-    if value is None:
-        return inf
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise ValueError("not an amount")
-    return value
-
-
-Amount: TypeAlias = Annotated[
-    float, PlainValidator(_amount), PlainSerializer(lambda n: None if n == inf else n)
-]
-
-
-class Wire(BaseModel):
-    """What enters or leaves as bytes: frozen, and nothing unknown."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Amounts(Wire):
-    """A `Price` on the wire; null is infinity."""
-
-    calls: Amount
-    tokens: Amount
-    microusd: Amount
-    nodes: Amount
-
-    @classmethod
-    def of(cls, price: Price) -> Amounts:
-        calls, tokens, microusd, nodes = price.amounts()
-        return cls(calls=calls, tokens=tokens, microusd=microusd, nodes=nodes)
-
-    def price(self) -> Price:
-        return Price(self.calls, self.tokens, self.microusd, self.nodes)
-
-
-class Words(Wire):
-    """A `Text` on the wire."""
-
-    body: Chars
-    source: str
-    trusted: bool
-
-    @classmethod
-    def of(cls, text: Text) -> Words:
-        return cls(body=text.body, source=text.source, trusted=text.trusted)
-
-    def text(self) -> Text:
-        return Text(self.body, self.source, self.trusted)
 
 
 class RunStarted(Wire):
@@ -111,7 +48,7 @@ class RunStarted(Wire):
     count: int
     grant: Amounts
     cap: Amounts
-    rates: dict[str, tuple[float, float, float | None, float | None] | None] = {}
+    rates: dict[str, tuple[float, float, float | None, float | None] | None] = Field({})
     priced_by: str = ""
 
 

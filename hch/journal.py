@@ -7,9 +7,10 @@ from dataclasses import fields
 
 from hch.budget import Price
 from hch.errors import HchError, NodeError
-from hch.events import Amounts, CallFailed, CallFinished, CallIntended, Event, NodeClosed, identity
+from hch.events import CallFailed, CallFinished, CallIntended, Event, NodeClosed, identity
 from hch.protocols import Store
 from hch.types import Completion, Request, Sampling
+from hch.wire import Amounts
 
 SAMPLED = tuple(field.name for field in fields(Sampling))
 

@@ -27,7 +27,7 @@ KINDS = ("models", "strategies", "stores", "tasks", "formats", "learners", "scor
 
 
 PARTS = frozenset({"keys", "rate", "task", "person"})
-"""What `hch.compose` gives a `build` that asks for it by name; never a user's option."""
+"""What `hch.casting` gives a `build` that asks for it by name; never a user's option."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from itertools import islice, takewhile
 from typing import Literal
 
 from hch.budget import Price, share
-from hch.events import Asked, Words
+from hch.events import Asked
 from hch.prompts import HEAD, SHOWN_IN_VAIN
 from hch.rules import Limits, Seat
 from hch.types import Question
+from hch.wire import Words
 
 TOO_LITTLE = "the grant is too small for another copy"
 _SHOWN_OF_A_REFUSED_QUESTION = 2000

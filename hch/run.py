@@ -15,7 +15,7 @@ from hch import __version__
 from hch.budget import Bill, Price, root_grant
 from hch.engine import Engine
 from hch.errors import BillExhausted
-from hch.events import Amounts, Event, RunFinished, RunResumed, RunStarted, RunStopped, Words
+from hch.events import Event, RunFinished, RunResumed, RunStarted, RunStopped
 from hch.journal import Journal
 from hch.middleware import Deadline, Endpoint, Journalled, Recorded, Retrying, Throttled
 from hch.prompts import PromptSet
@@ -24,6 +24,7 @@ from hch.recording import Recording
 from hch.rules import Limits, Player, Rules
 from hch.trace import Trace
 from hch.types import Answer, Question, Text
+from hch.wire import Amounts, Words
 
 Watch = Callable[[Event], None]
 

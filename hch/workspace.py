@@ -25,13 +25,14 @@ from hch.budget import (
 )
 from hch.drafts import Drafts
 from hch.errors import ConfigError, GrantExhausted, LengthError, NodeError, RefusalError, ReplyError
-from hch.events import Amounts, NodeOpened, PrimitiveAnswered, Thought, Words
+from hch.events import NodeOpened, PrimitiveAnswered, Thought
 from hch.prompts import FRAME, SHOWN_IN_VAIN
 from hch.protocols import GrantView, Model, Value
 from hch.replies import ReplyProblem, parse, without_reasoning
 from hch.rounds import TOO_LITTLE, Guard, Round, heading
 from hch.rules import Outcome, Tree
 from hch.types import Answer, Completion, Exchange, Path, Question, Request, Text, digest
+from hch.wire import Amounts, Words
 
 _REASON = 2000
 

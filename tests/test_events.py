@@ -16,13 +16,10 @@ from hch.budget import Price
 from hch.errors import LengthError, ModelError, RefusalError
 from hch.events import (
     FORMAT,
-    Amount,
-    Amounts,
     Asked,
     CallFinished,
     CallGivenUp,
     CallIntended,
-    Chars,
     Event,
     NodeClosed,
     NodeOpened,
@@ -31,7 +28,6 @@ from hch.events import (
     RootOpened,
     RunStarted,
     Thought,
-    Words,
     decode,
     identity,
 )
@@ -49,6 +45,7 @@ from hch.types import (
     TokenLogprob,
     Usage,
 )
+from hch.wire import Amount, Amounts, Chars, Words
 from tests.support import memory
 
 relaxed = settings(deadline=None)

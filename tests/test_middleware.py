@@ -27,7 +27,6 @@ from hch.errors import (
     TransientModelError,
 )
 from hch.events import (
-    Amounts,
     CallFailed,
     CallFinished,
     CallGivenUp,
@@ -50,6 +49,7 @@ from hch.protocols import Model
 from hch.recording import Recording
 from hch.stores.memory import MemoryStore
 from hch.types import Completion, Form, Message, Part, Request, Sampling, Usage
+from hch.wire import Amounts
 
 relaxed = settings(deadline=None)
 

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from hch import registry
 from hch.errors import StoreError
-from hch.events import Amounts, RootOpened, RunFinished, RunResumed, RunStopped
+from hch.events import RootOpened, RunFinished, RunResumed, RunStopped
 from hch.protocols import RunRow, Store
 from hch.registry import Spec
+from hch.wire import Amounts
 from tests.stores.samples import (
     FREE,
     anything,

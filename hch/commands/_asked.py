@@ -65,7 +65,7 @@ def notices(hch: HCH) -> Iterator[str]:
     from hch.commands._words import budget as budget_words
 
     named = {level for levels in hch.at for level in registry.parse_levels(levels, hch.levels)}
-    if hch.built_in and len(named) <= hch.levels:
+    if hch.casting.built_in and len(named) <= hch.levels:
         yield BUILT_IN
     if (hch.budget or hch.config.file.defaults.budget) is None and hch.cap[0] != UNLIMITED:
         cap = budget_words(hch.cap[0])

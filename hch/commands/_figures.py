@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from hch.commands._report import unknown
-from hch.events import Amounts, Thought, Words
+from hch.events import Thought
 from hch.trace import Call, Node, Trace
+from hch.wire import Amounts, Words
 
 
 def as_object(trace: Trace, status: str, lowest: int) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from hch.commands._running import Finished
 from hch.commands._terminal import say_json, say_raw, tell
 from hch.commands._words import count, dollars, listed, seconds, tokens
 from hch.errors import HchError
-from hch.events import Amounts
 from hch.run import Result
 from hch.trace import UNCLEAN, Node, Trace
+from hch.wire import Amounts
 
 
 def report(finished: Finished, *, as_json: bool, quiet: bool) -> int:

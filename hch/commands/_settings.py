@@ -83,7 +83,7 @@ def _checks(config: Config) -> dict[str, Callable[[Any], object]]:
         "strategy": partial(check_player, config),
         "depth": lambda depth: HCH(depth=depth, config=config).levels,
         "budget": parse_budget,
-        "task": lambda spec: HCH(task=spec, config=config).task_in_play,
+        "task": lambda spec: HCH(task=spec, config=config).casting.task,
         "prompts": lambda folder: check_folder(Path(folder)),
         "store": lambda place: HCH(store=place, config=config).kept_in,
     }

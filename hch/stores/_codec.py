@@ -17,7 +17,8 @@ from json.encoder import encode_basestring_ascii
 from math import inf, isfinite
 from typing import Any
 
-from hch.events import Amounts, Event, Wire
+from hch.events import Event
+from hch.wire import Amounts, Wire
 
 LONG = 200
 

@@ -19,7 +19,6 @@ from hch.commands._report import blemishes
 from hch.commands._rows import MARKS, fit, fitted, rows_of
 from hch.commands._terminal import PLAIN
 from hch.events import (
-    Amounts,
     Asked,
     CallFinished,
     CallIntended,
@@ -31,11 +30,11 @@ from hch.events import (
     RunFinished,
     RunStarted,
     RunStopped,
-    Words,
 )
 from hch.safe_text import one_line
 from hch.stores.sqlite import SqliteStore
 from hch.trace import Trace
+from hch.wire import Amounts, Words
 from tests.commands.terminal import Done, Screen, hch
 from tests.commands.test_ask import DEEP, PAYLOAD
 from tests.support import answering, asking

@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from hch.events import (
-    Amounts,
     Asked,
     CallFailed,
     CallFinished,
@@ -24,8 +23,8 @@ from hch.events import (
     RunFinished,
     RunStarted,
     Thought,
-    Words,
 )
+from hch.wire import Amounts, Words
 
 FREE = Amounts(calls=inf, tokens=inf, microusd=inf, nodes=inf)
 

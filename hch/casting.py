@@ -1,0 +1,135 @@
+"""Who plays each level: the models, strategies and the task that specs name, each built once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, cast
+
+from hch import registry
+from hch.budget import Rate
+from hch.config import Config
+from hch.errors import ConfigError
+from hch.prices import price_of
+from hch.protocols import Model, Person, Strategy, Task
+from hch.registry import PlayerSpec, Spec
+from hch.rules import Player
+
+BUILT_IN = "script"
+"""Who plays where nobody is named and no key is set."""
+
+
+@dataclass(frozen=True)
+class Casting:
+    """What was asked for, under a configuration; the fields are those of `hch.compose.HCH`.
+
+    Everything raises UsageError or ConfigError for what cannot be built.
+    """
+
+    config: Config
+    model: str | Model | None
+    strategy: str | Strategy | None
+    at: Mapping[str, str]
+    task_named: str | None
+    prices: Mapping[str, Rate | None]
+    person: Person | None
+    _built: dict[str, Model] = field(default_factory=dict)
+
+    @cached_property
+    def built_in(self) -> bool:
+        """Whether nobody was named, so that the built-in script answers."""
+        named = self.model or self.strategy or self.config.file.defaults.strategy
+        return named is None and self.config.default_model() is None
+
+    @cached_property
+    def task(self) -> Task:
+        """The run's task; the script plays arithmetic where none is named."""
+        return cast(Task, registry.build("tasks", Spec.parse(self.task_named or "arithmetic")))
+
+    def players(self, depth: int) -> tuple[Player, ...]:
+        """Who plays each level, from 0 up."""
+        specs: dict[int, PlayerSpec] = {}
+        for levels, spec in self.at.items():
+            for level in registry.parse_levels(levels, depth):
+                specs[level] = PlayerSpec.parse(self.config.player(spec))
+        at = [specs.get(level) for level in range(depth + 1)]
+        made = {spec: self._player(spec) for spec in set(at)}
+        return tuple(made[spec] for spec in at)
+
+    def recipe(self) -> dict[str, Any]:
+        """What another casting is built from, aliases and defaults resolved.
+
+        `objects` names the parts that were objects, where some were: no spec tells of them.
+        """
+        parts = (("model", self.model), ("strategy", self.strategy))
+        objects = [name for name, part in parts if part is not None and not isinstance(part, str)]
+        own = None if "strategy" in objects else "/".join(map(str, self._strategies))
+        recipe: dict[str, Any] = {
+            "model": self._model.name if self._model else None,
+            "strategy": own,
+            "at": {levels: self._resolved(spec) for levels, spec in self.at.items()},
+            "task": self.task_named,
+        }
+        return {**recipe, "objects": objects} if objects else recipe
+
+    def _resolved(self, player: str) -> str:
+        """A player's spec with no alias left in it."""
+        spec = PlayerSpec.parse(self.config.player(player))
+        strategies = "/".join(map(str, spec.strategies))
+        return f"{strategies}@{self.config.model(spec.model)}" if spec.model else strategies
+
+    def _player(self, at: PlayerSpec | None) -> Player:
+        model = self._build(at.model) if at and at.model else self._model
+        if at is None and self.strategy is not None and not isinstance(self.strategy, str):
+            layers, spec = (self.strategy,), type(self.strategy).__name__.lower()
+        else:
+            strategies = at.strategies if at else self._strategies
+            spec = "/".join(map(str, strategies))
+            layers = tuple(registry.build("strategies", s, task=self.task) for s in strategies)
+        if not any(layer.thinks for layer in layers):
+            return Player(spec, layers, None)
+        if model is None:
+            raise ConfigError(
+                f"strategy {spec!r} thinks, and there is no model: name one by -m, such as "
+                "-m openai:NAME, or set OPENAI_API_KEY"
+            )
+        return Player(f"{spec}@{model.name}", layers, model)
+
+    @cached_property
+    def _strategies(self) -> tuple[Spec, ...]:
+        default = BUILT_IN if self.built_in else "factored"
+        spec = self.strategy or self.config.file.defaults.strategy or default
+        return PlayerSpec.parse(self.config.player(str(spec))).strategies
+
+    @cached_property
+    def _model(self) -> Model | None:
+        model = self.model or self.config.default_model()
+        if isinstance(model, str) and not self.model and self._strategies == (Spec(BUILT_IN),):
+            return None
+        return self._build(model) if isinstance(model, str) else model
+
+    def _build(self, named: str) -> Model:
+        spec = Spec.parse(self.config.model(named))
+        model = self._built.get(str(spec))
+        if model is None:
+            rate = price_of(spec.name, spec.arg)
+            built = registry.build(
+                "models", spec, keys=self.config.keys, rate=rate, person=self.person
+            )
+            self._built[str(spec)] = model = cast(Model, built)
+            for name in (model.name, str(Spec(spec.name, spec.arg))):
+                if name in self._own_prices:
+                    model.rate = self._own_prices[name]
+                    break
+        return model
+
+    @cached_property
+    def _own_prices(self) -> dict[str, Rate | None]:
+        """What the user says that models cost, by spec; what this was made with goes first."""
+        rows = self.config.file.prices
+        configured = {
+            self.config.model(name): Rate(row.input, row.output, row.cached, row.reasoning)
+            for name, row in rows.items()
+        }
+        return {**configured, **self.prices}

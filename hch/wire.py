@@ -1,0 +1,72 @@
+"""What values look like as bytes: frozen models that take nothing unknown."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator
+
+from hch.budget import Price
+from hch.types import Text
+
+
+def _chars(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return value
+
+
+Chars: TypeAlias = Annotated[str, PlainValidator(_chars)]
+"""Any Python string: unlike pydantic's own, lone surrogates pass."""
+
+
+def _amount(value: Any) -> float:
+    if value is None:
+        return inf
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise ValueError("not an amount")
+    return value
+
+
+Amount: TypeAlias = Annotated[
+    float, PlainValidator(_amount), PlainSerializer(lambda n: None if n == inf else n)
+]
+
+
+class Wire(BaseModel):
+    """What enters or leaves as bytes: frozen, and nothing unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Amounts(Wire):
+    """A `Price` on the wire; null is infinity."""
+
+    calls: Amount
+    tokens: Amount
+    microusd: Amount
+    nodes: Amount
+
+    @classmethod
+    def of(cls, price: Price) -> Amounts:
+        calls, tokens, microusd, nodes = price.amounts()
+        return cls(calls=calls, tokens=tokens, microusd=microusd, nodes=nodes)
+
+    def price(self) -> Price:
+        return Price(self.calls, self.tokens, self.microusd, self.nodes)
+
+
+class Words(Wire):
+    """A `Text` on the wire."""
+
+    body: Chars
+    source: str
+    trusted: bool
+
+    @classmethod
+    def of(cls, text: Text) -> Words:
+        return cls(body=text.body, source=text.source, trusted=text.trusted)
+
+    def text(self) -> Text:
+        return Text(self.body, self.source, self.trusted)
