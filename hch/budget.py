@@ -114,6 +114,10 @@ class Purse:
         self.left = grant - Price(nodes=1)
         self.spent = Price(nodes=1)
 
+    def affords(self, *prices: Price) -> bool:
+        """Whether what is left covers the sum of these."""
+        return self.left.covers(sum(prices, Price()))
+
     def pay(self, price: Price) -> None:
         self.left -= price
         self.spent += price

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from math import inf
 from random import Random
 from typing import Any
 
@@ -18,20 +17,16 @@ from hch.budget import (
     UNLIMITED,
     Price,
     Purse,
-    power_of_two,
     share,
-    token_bound,
-    worst_call,
 )
-from hch.drafts import Drafts
-from hch.errors import ConfigError, GrantExhausted, LengthError, NodeError, RefusalError, ReplyError
-from hch.events import NodeOpened, PrimitiveAnswered, Thought
-from hch.prompts import FRAME, SHOWN_IN_VAIN
-from hch.protocols import GrantView, Model, Value
-from hch.replies import ReplyProblem, parse, without_reasoning
+from hch.errors import ConfigError
+from hch.events import NodeOpened, PrimitiveAnswered
+from hch.prompts import SHOWN_IN_VAIN
+from hch.protocols import GrantView, Value
 from hch.rounds import TOO_LITTLE, Guard, Round, heading
 from hch.rules import Outcome, Tree
-from hch.types import Answer, Completion, Exchange, Path, Question, Request, Text, digest
+from hch.thinking import Thinking
+from hch.types import Answer, Exchange, Path, Question, Text, digest
 from hch.wire import Amounts, Words
 
 _REASON = 2000
@@ -58,8 +53,10 @@ class Copy:
         self._coming: Sequence[str] = ()
         self._notes: list[str] = []
         self._trusted = all(text.trusted for text in (question.text, *question.context))
-        self._drafts: Drafts | None = None
-        self._thoughts = self._primitives = self._slots = self._rounds = self._tried = 0
+        self._thinking = Thinking(
+            tree, question, (self.key, self.level, sample), self._purse, self.note
+        )
+        self._primitives = self._slots = self._rounds = self._tried = 0
         self._tries: tuple[int, Price] | None = None
         self._busy = False
 
@@ -77,8 +74,7 @@ class Copy:
 
     @property
     def grant(self) -> GrantView:
-        left = self._purse.left.amounts()
-        return GrantView(*(None if n == inf else power_of_two(int(n)) for n in left))
+        return self._thinking.grant
 
     @property
     def asked(self) -> tuple[Exchange, ...]:
@@ -104,7 +100,7 @@ class Copy:
         """The answer as it leaves the node: cut to the message limit, tainted by what it saw."""
         text = answer.text
         if text is not None:
-            body = self._cut(text.body, "the answer")
+            body = self._thinking.cut(text.body, "the answer")
             text = Text(body, self._source(text), text.trusted and self._trusted)
         notes = tuple(dict.fromkeys((*self._notes, *answer.notes)))
         ended = Answer(answer.status, text, answer.reason[:_REASON], notes)
@@ -124,98 +120,15 @@ class Copy:
             keep = Price() if last else self.strategy.finish(self, 0)
             texts = (value for value in values.values() if isinstance(value, Text))
             self._trusted &= all(text.trusted for text in texts)
-            request = self._drafting.draft(prompt, returns, self.grant, values)
-            completion = await self._call(prompt, request, keep)
-            if returns is str:
-                return self._text(completion)
-            try:
-                return self._typed(completion, returns)
-            except ReplyProblem as problem:
-                again = self._drafting.repair(request, returns, completion.text, problem)
-                if not self.affords(self._drafting.worst(again), keep):
-                    raise ReplyError(
-                        f"{problem}; the grant does not pay for asking again"
-                    ) from None
-            try:
-                return self._typed(await self._call("repair", again, keep), returns)
-            except ReplyProblem as problem:
-                raise ReplyError(f"outside the grammar twice; {problem}") from None
+            return await self._thinking.think(prompt, returns, values, keep)
 
     def quote(
         self, prompt: str, /, *, returns: Any = str, coming: int = 0, **values: Value
     ) -> Price:
-        left = self._purse.left
-        if left.tokens == inf and left.microusd == inf:
-            return Price(calls=1)
-        worst = self._drafting.worst(self._drafting.draft(prompt, returns, self.grant, values))
-        more = sum(token_bound(text) + FRAME for text in self._coming)
-        more += coming * (self._rules.limits.answer_tokens + FRAME)
-        return worst + worst_call(more, 0, self._model.rate) - Price(calls=1)
+        return self._thinking.quote(prompt, returns, values, self._coming, coming)
 
     def affords(self, *prices: Price) -> bool:
-        return self._purse.left.covers(sum(prices, Price()))
-
-    @property
-    def _model(self) -> Model:
-        model = self._rules.players[self.level].model
-        assert model is not None, "compose lets no strategy that thinks play without a model"
-        return model
-
-    @property
-    def _drafting(self) -> Drafts:
-        if self._drafts is None:
-            place = (self.key, self.level, self._sample)
-            self._drafts = Drafts(self._rules, self.question, place, self._model)
-        return self._drafts
-
-    async def _call(self, prompt: str, request: Request, keep: Price) -> Completion:
-        worst = self._drafting.worst(request) + keep
-        if not self.affords(worst):
-            lacks = self._purse.left.lacks(worst)
-            raise GrantExhausted(f"the grant is too small to think about it: {lacks}")
-        self._rules.journal.write(
-            Thought(parent=self.key, index=self._thoughts, request=request.call, prompt=prompt)
-        )
-        self._thoughts += 1
-        try:
-            completion = await self._tree.call(self._model, request)
-        except NodeError:
-            self._purse.pay(Price(calls=1))
-            raise
-        usage, rate = completion.usage, self._model.rate
-        self._purse.pay(Price(1, usage.input + usage.output, rate.uncached(usage) if rate else 0))
-        self._drafting.sent(request, usage.input)
-        return completion
-
-    def _text(self, completion: Completion) -> str:
-        """A finishing text; a cut one is noted. Raises what a reply without text comes to."""
-        text = without_reasoning(completion.text).strip()
-        if completion.finish in ("refusal", "content_filter"):
-            raise RefusalError(text or f"stopped by the model's provider ({completion.finish})")
-        if completion.finish == "length":
-            if not text:
-                raise LengthError("the reply reached its length limit before any text")
-            limit = self._rules.limits.answer_tokens
-            self.note(f"cut: the reply reached its limit of {limit} tokens")
-        if not text:
-            raise ReplyError("the reply was empty")
-        return self._cut(text, "the reply")
-
-    def _typed(self, completion: Completion, returns: Any) -> Any:
-        no_text = completion.finish == "length" and not completion.text.strip()
-        if no_text or completion.finish in ("refusal", "content_filter"):
-            self._text(completion)
-        return parse(completion.text, returns, texts=len(self.question.context))
-
-    def _cut(self, body: str, what: str) -> str:
-        limit = self._rules.limits.message_bytes
-        if len(body) * 4 <= limit:
-            return body
-        data = body.encode("utf-8", "replace")
-        if len(data) <= limit:
-            return body
-        self.note(f"cut: {what} was longer than {limit} bytes")
-        return data[:limit].decode("utf-8", "ignore")
+        return self._purse.affords(*prices)
 
     # asking
 

@@ -1,0 +1,148 @@
+"""How one copy thinks: its requests are paid for out of its purse, and their replies are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from math import inf
+from typing import Any
+
+from hch.budget import Price, Purse, power_of_two, token_bound, worst_call
+from hch.drafts import Drafts
+from hch.errors import GrantExhausted, LengthError, NodeError, RefusalError, ReplyError
+from hch.events import Thought
+from hch.prompts import FRAME
+from hch.protocols import GrantView, Model, Value
+from hch.replies import ReplyProblem, parse, without_reasoning
+from hch.rules import Tree
+from hch.types import Completion, Path, Question, Request
+
+
+class Thinking:
+    """The thoughts of the copy at `place` (its key, level and sample path) on its question.
+
+    They are paid for out of `purse`; `note` takes what is worth telling of them.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        question: Question,
+        place: tuple[str, int, Path],
+        purse: Purse,
+        note: Callable[[str], None],
+    ) -> None:
+        self._tree = tree
+        self._rules = tree.rules
+        self._question = question
+        self._place = place
+        self._purse = purse
+        self._note = note
+        self._thoughts = 0
+
+    @property
+    def grant(self) -> GrantView:
+        """What is left, rounded: all that H may be told of it."""
+        left = self._purse.left.amounts()
+        return GrantView(*(None if n == inf else power_of_two(int(n)) for n in left))
+
+    async def think(
+        self, prompt: str, returns: Any, values: Mapping[str, Value], keep: Price
+    ) -> Any:
+        """A text, or a typed reply, asked for a second time where the first cannot be read.
+
+        `keep` stays unspent. Raises GrantExhausted, LengthError, ReplyError, RefusalError,
+        ModelError.
+        """
+        request = self._drafts.draft(prompt, returns, self.grant, values)
+        completion = await self._call(prompt, request, keep)
+        if returns is str:
+            return self._text(completion)
+        try:
+            return self._typed(completion, returns)
+        except ReplyProblem as problem:
+            again = self._drafts.repair(request, returns, completion.text, problem)
+            if not self._purse.affords(self._drafts.worst(again), keep):
+                raise ReplyError(f"{problem}; the grant does not pay for asking again") from None
+        try:
+            return self._typed(await self._call("repair", again, keep), returns)
+        except ReplyProblem as problem:
+            raise ReplyError(f"outside the grammar twice; {problem}") from None
+
+    def quote(
+        self,
+        prompt: str,
+        returns: Any,
+        values: Mapping[str, Value],
+        questions: Sequence[str],
+        answers: int,
+    ) -> Price:
+        """The worst case of a think with that many more of these in its prompt than now."""
+        left = self._purse.left
+        if left.tokens == inf and left.microusd == inf:
+            return Price(calls=1)
+        worst = self._drafts.worst(self._drafts.draft(prompt, returns, self.grant, values))
+        more = sum(token_bound(text) + FRAME for text in questions)
+        more += answers * (self._rules.limits.answer_tokens + FRAME)
+        return worst + worst_call(more, 0, self._model.rate) - Price(calls=1)
+
+    def cut(self, body: str, what: str) -> str:
+        """The text within the limit of a message; that it was longer is noted."""
+        limit = self._rules.limits.message_bytes
+        if len(body) * 4 <= limit:
+            return body
+        data = body.encode("utf-8", "replace")
+        if len(data) <= limit:
+            return body
+        self._note(f"cut: {what} was longer than {limit} bytes")
+        return data[:limit].decode("utf-8", "ignore")
+
+    @cached_property
+    def _model(self) -> Model:
+        model = self._rules.players[self._place[1]].model
+        assert model is not None, "compose lets no strategy that thinks play without a model"
+        return model
+
+    @cached_property
+    def _drafts(self) -> Drafts:
+        return Drafts(self._rules, self._question, self._place, self._model)
+
+    async def _call(self, prompt: str, request: Request, keep: Price) -> Completion:
+        worst = self._drafts.worst(request) + keep
+        if not self._purse.affords(worst):
+            lacks = self._purse.left.lacks(worst)
+            raise GrantExhausted(f"the grant is too small to think about it: {lacks}")
+        key = self._place[0]
+        self._rules.journal.write(
+            Thought(parent=key, index=self._thoughts, request=request.call, prompt=prompt)
+        )
+        self._thoughts += 1
+        try:
+            completion = await self._tree.call(self._model, request)
+        except NodeError:
+            self._purse.pay(Price(calls=1))
+            raise
+        usage, rate = completion.usage, self._model.rate
+        self._purse.pay(Price(1, usage.input + usage.output, rate.uncached(usage) if rate else 0))
+        self._drafts.sent(request, usage.input)
+        return completion
+
+    def _text(self, completion: Completion) -> str:
+        """A finishing text; a cut one is noted. Raises what a reply without text comes to."""
+        text = without_reasoning(completion.text).strip()
+        if completion.finish in ("refusal", "content_filter"):
+            raise RefusalError(text or f"stopped by the model's provider ({completion.finish})")
+        if completion.finish == "length":
+            if not text:
+                raise LengthError("the reply reached its length limit before any text")
+            limit = self._rules.limits.answer_tokens
+            self._note(f"cut: the reply reached its limit of {limit} tokens")
+        if not text:
+            raise ReplyError("the reply was empty")
+        return self.cut(text, "the reply")
+
+    def _typed(self, completion: Completion, returns: Any) -> Any:
+        no_text = completion.finish == "length" and not completion.text.strip()
+        if no_text or completion.finish in ("refusal", "content_filter"):
+            self._text(completion)
+        return parse(completion.text, returns, texts=len(self._question.context))
