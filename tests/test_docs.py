@@ -1,6 +1,6 @@
 """Every command in the README and in `docs/` does what the page says: each is run here.
 
-A page's `console` blocks are run in order, in one folder. What needs a provider is sent to a server
+The `console` blocks of a section are run in order, in one folder. What needs a provider is sent to a server
 on loopback; what needs weights runs where there are some. A comment `# exit N` on a command says
 how it ends; else it ends well, or answered but not clean.
 """
@@ -31,13 +31,19 @@ ELSEWHERE = ("make ", "pip ", "sqlite3 ", "python -m benchmarks")
 WEIGHTS = os.environ.get("HCH_TEST_GGUF")
 
 
-def blocks(page: str, kind: str) -> list[str]:
-    return [body for k, body in BLOCK.findall((ROOT / page).read_text("utf-8")) if k == kind]
+def sections(page: str) -> dict[str, str]:
+    """The text of each section of a page, by its title."""
+    text = (ROOT / page).read_text("utf-8")
+    return {part.partition("\n")[0]: part for part in re.split(r"^#+ ", text, flags=re.MULTILINE)}
 
 
-def commands(page: str) -> Iterator[tuple[str, str]]:
-    """Each command of a page, and what the page shows of its output."""
-    for block in blocks(page, "console"):
+def blocks(text: str, kind: str) -> list[str]:
+    return [body for k, body in BLOCK.findall(text) if k == kind]
+
+
+def commands(text: str) -> Iterator[tuple[str, str]]:
+    """Each command of a text, and what the text shows of its output."""
+    for block in blocks(text, "console"):
         for entry in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, shown = entry.partition("\n")
             yield command, shown
@@ -98,17 +104,28 @@ def is_run_here(command: str) -> bool:
     return not command.startswith((*ELSEWHERE, "export ")) and "gguf:" not in command
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "console")])
-def test_the_commands_of_a_page_do_what_it_says(page: str, folder: Path) -> None:
-    exported: dict[str, str] = {}
+def exported(page: str, title: str) -> dict[str, str]:
+    """What is exported when a section of a page has been read."""
+    read = list(sections(page))
+    texts = [text for name, text in sections(page).items() if read.index(name) <= read.index(title)]
+    said = [command for text in texts for command, _ in commands(text)]
+    names = [c.split()[1].partition("=")[0] for c in said if c.startswith("export ")]
+    return dict.fromkeys(names, "sk-none")
+
+
+@pytest.mark.parametrize(
+    ("page", "title"),
+    [(p, title) for p in PAGES for title, text in sections(p).items() if blocks(text, "console")],
+)
+def test_the_commands_of_a_section_do_what_it_says(page: str, title: str, folder: Path) -> None:
     with Loopback(talk) as server:
-        for command, shown in commands(page):
-            if command.startswith("export "):
-                exported[command.split()[1].partition("=")[0]] = "sk-none"
+        for command, shown in commands(sections(page)[title]):
             if not is_run_here(command):
                 continue
             ends = EXIT.search(command)
-            done = shell(redirected(EXIT.sub("", command), server.url), folder, **exported)
+            done = shell(
+                redirected(EXIT.sub("", command), server.url), folder, **exported(page, title)
+            )
             wanted = {int(ends[1])} if ends else {0, 4}
             if command.startswith("hch doctor"):
                 wanted |= {6}  # where the real provider cannot be reached
@@ -123,7 +140,7 @@ def test_the_commands_of_a_page_do_what_it_says(page: str, folder: Path) -> None
 def test_the_commands_of_a_page_that_want_weights(page: str, folder: Path) -> None:
     if not WEIGHTS:
         pytest.skip("HCH_TEST_GGUF names no file")
-    for command, _ in commands(page):
+    for command, _ in commands((ROOT / page).read_text("utf-8")):
         wanted = "gguf:" in command and not command.startswith("pip")
         if wanted:
             done = shell(command, folder)
@@ -131,10 +148,12 @@ def test_the_commands_of_a_page_that_want_weights(page: str, folder: Path) -> No
             assert "hch show" in done.stderr
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")])
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if blocks((ROOT / p).read_text("utf-8"), "python")]
+)
 def test_the_python_of_a_page_runs(page: str, folder: Path) -> None:
     with Loopback(talk) as server:
-        for block in blocks(page, "python"):
+        for block in blocks((ROOT / page).read_text("utf-8"), "python"):
             script = folder / "page.py"
             script.write_text(redirected(block, server.url), "utf-8")
             done = shell(f"{sys.executable} page.py", folder, OPENAI_API_KEY="sk-none")

@@ -116,7 +116,7 @@ class Growth:
         self.statuses: Counter[str] = Counter()
         self.opened = self.asking = self.sent = self.failed = self.tokens = 0
         self.microusd = 0.0
-        self.heard = clock()
+        self.heard: float | None = None
         self._clock = clock
         self._ended: dict[str, str] = {}
         self._takers: dict[type, Callable[[Any], None]] = {
@@ -283,7 +283,7 @@ class Growth:
         self.heard = self._clock()
         call = self.calls.get(event.request)
         if call is not None:
-            call.state, call.since = "failed", self.heard
+            call.state, call.since = "failed", self._clock()
             call.failures, call.kind = event.attempt, event.kind
             self.flying.pop(event.request, None)
             self.failing[event.request] = call

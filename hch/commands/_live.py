@@ -146,7 +146,7 @@ class LiveTree:
         """At most `height` lines of at most `width` cells: the tree, and how the run goes."""
         spin = self._spin(now)
         since = f", {seconds(elapsed)}"
-        so_far = packed(totals(self._growth), width - 2 - len(since)) + since
+        so_far = packed(totals(self._growth, self._run), width - 2 - len(since)) + since
         waits = Text(f"  {packed(self._waiting.in_all(now), width - 2) or 'working'}", "cyan")
         state = [Text.assemble((spin, "cyan"), " ", so_far), waits, self._foot(width)]
         if height < ROOMY:

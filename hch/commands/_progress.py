@@ -115,7 +115,7 @@ class Progress:
 
     def line(self) -> str:
         """What there is so far, and what it waits for."""
-        so_far = (*totals(self.growth), seconds(self.elapsed))
+        so_far = (*totals(self.growth, self._run), seconds(self.elapsed))
         return listed((*so_far, *Waiting(self.growth, self._run).in_all(monotonic())))
 
     def _begin(self) -> None:

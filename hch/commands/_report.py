@@ -9,7 +9,7 @@ from typing import Any
 from hch.commands._budgets import to_begin_anew
 from hch.commands._running import Finished
 from hch.commands._terminal import say_json, say_raw, tell
-from hch.commands._words import count, dollars, listed, seconds, tokens
+from hch.commands._words import cost, count, listed, seconds, tokens
 from hch.errors import HchError
 from hch.run import Result
 from hch.trace import UNCLEAN, Node, Trace
@@ -97,13 +97,13 @@ def totals(trace: Trace) -> str:
     """`7 nodes, 12 calls, 3.4k tok, $0.004`."""
     used = [call.usage for call in trace.calls.values()]
     total = sum(usage.input + usage.output for usage in used)
-    cost = trace.bill.microusd
+    priced = all(rate is not None for rate in trace.started.rates.values())
     return listed(
         (
             count(sum(1 for _ in trace.nodes()), "node"),
             count(len(trace.calls), "call"),
             tokens(total) if total else "",
-            dollars(cost) if cost else "",
+            cost(trace.bill.microusd, priced=priced) if trace.calls else "",
         )
     )
 

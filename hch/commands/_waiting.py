@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from hch.commands._growth import Call, Growth, Node
-from hch.commands._words import dollars, seconds, tokens
+from hch.commands._words import cost, seconds, tokens
 from hch.middleware import Endpoint
 from hch.run import Run
 from hch.safe_text import one_line
@@ -78,11 +78,12 @@ class Waiting:
             yield f"{queued:,} queued{' behind ' if full else ''}{' and '.join(full)}"
         if growth.asking:
             yield f"{growth.asking:,} {'awaits' if growth.asking == 1 else 'await'} answers"
-        if thinking and (silent := now - growth.heard) >= SILENT:
-            yield f"last reply {_whole(silent)} ago"
+        heard = growth.heard
+        if thinking and heard is not None and now - heard >= SILENT:
+            yield f"last reply {_whole(now - heard)} ago"
 
 
-def totals(growth: Growth) -> Iterator[str]:
+def totals(growth: Growth, run: Run | None) -> Iterator[str]:
     """What there is so far: `13 nodes`, `4 open`, `17 calls`, `1.2k tok`, `$0.004`."""
     yield _many(growth.opened, "node")
     yield f"{growth.open:,} open"
@@ -93,8 +94,10 @@ def totals(growth: Growth) -> Iterator[str]:
     if growth.failed:
         yield f"{_many(growth.failed, 'call')} failed"
     yield tokens(growth.tokens)
-    if growth.microusd:
-        yield dollars(growth.microusd)
+    models = [player.model for player in run.setup.players if player.model] if run else []
+    priced = all(model.rate is not None for model in models)
+    if growth.sent and (money := cost(growth.microusd, priced=priced)):
+        yield money
 
 
 def _many(n: int, what: str) -> str:

@@ -37,6 +37,12 @@ def dollars(microusd: float) -> str:
     return f"${usd:.3f}" if usd >= 0.001 else "<$0.001"
 
 
+def cost(microusd: float, *, priced: bool) -> str:
+    """`$0.004`, and that there is more to it where not all of it is priced; empty for nothing."""
+    known = dollars(microusd) if microusd else ""
+    return known if priced else f"{known} and more, of unknown price" if known else "cost unknown"
+
+
 def seconds(s: float) -> str:
     """`0.3 s`, `2.1 s`, `3m20s`, `2h05m`."""
     if s < 59.95:

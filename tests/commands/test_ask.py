@@ -265,6 +265,7 @@ def test_a_keyed_model_has_a_cap_that_is_said(home: Path) -> None:
         done = hch(*words, OPENAI_API_KEY="sk-0")
         assert (done.code, done.out) == (0, "4\n")
         assert done.err.startswith("hch: capped at 200calls,500ktokens, since it costs money")
+        assert re.search(r"1 call, \S+ tok, cost unknown, ", done.err)
         assert "capped" not in hch(*words, "--budget", "3calls", OPENAI_API_KEY="sk-0").err
 
 

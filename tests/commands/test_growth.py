@@ -152,10 +152,12 @@ def test_what_is_waited_for_in_all() -> None:
     growth = Growth(lambda: 100.0)
     for event in seen[:5]:
         growth.take(event)
-    assert list(Waiting(growth, run).in_all(114.0)) == [
-        "1 thinking, longest 14 s",
-        "last reply 14 s ago",
-    ]
+    assert list(Waiting(growth, run).in_all(114.0)) == ["1 thinking, longest 14 s"]
+    replied = next(i for i, event in enumerate(seen) if type(event).__name__ == "CallFinished")
+    intended = [i for i, event in enumerate(seen) if type(event).__name__ == "CallIntended"]
+    for event in seen[5 : next(i for i in intended if i > replied) + 1]:
+        growth.take(event)
+    assert "last reply 14 s ago" in list(Waiting(growth, run).in_all(114.0))
     [endpoint] = run.endpoints
     endpoint.paused_until, endpoint.free = 120.0, 0
     thought = next(i for i, event in enumerate(seen) if type(event).__name__ == "Thought")
@@ -206,6 +208,16 @@ def test_totals_are_those_of_the_run() -> None:
     run.watch = growth.take
     [result] = asyncio.run(run.finish())
     assert growth.microusd == result.trace.bill.microusd
-    said = list(totals(growth))
+    said = list(totals(growth, run))
     assert said[:3] == ["13 nodes", "0 open", "17 calls"]
     assert said[-1].startswith("$")
+
+
+def test_totals_say_that_the_cost_is_unknown() -> None:
+    run = going(regular(3))
+    for model in {player.model for player in run.setup.players if player.model}:
+        model.rate = None
+    growth = Growth()
+    for event in events(run):
+        growth.take(event)
+    assert list(totals(growth, run))[-1] == "cost unknown"
