@@ -11,10 +11,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -175,8 +177,14 @@ def _convert(what: str, name: str, value: str, annotation: Any) -> Any:
 
 def _foreign(kind: str) -> dict[str, EntryPoint]:
     prefix = f"{kind}."
-    points = entry_points(group="hch.plugins")
+    points = _points(tuple(sys.path))
     return {p.name.removeprefix(prefix): p for p in points if p.name.startswith(prefix)}
+
+
+@cache
+def _points(_: tuple[str, ...]) -> EntryPoints:
+    """The entry points on `sys.path`, which takes some milliseconds to look through."""
+    return entry_points(group="hch.plugins")
 
 
 def _missing(kind: str, name: str, extra: str | None, error: ModuleNotFoundError) -> Exception:

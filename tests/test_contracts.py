@@ -31,7 +31,7 @@ def test_a_plugin_says_what_it_is_and_types_its_options(kind, name):
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_the_prompts_of_a_strategy_have_the_placeholders_that_it_names(name):
-    strategy = registry.build("strategies", registry.Spec(name), task=HCH().task_in_play)
+    strategy = registry.build("strategies", registry.Spec(name), task=HCH().casting.task)
     for prompt, more in strategy.prompts.items():
         assert Prompt.parse(prompt, reader([shipped()])(prompt), more | ALWAYS).text
 

@@ -1,8 +1,8 @@
 """Every command in the README and in `docs/` does what the page says: each is run here.
 
-The `console` blocks of a section are run in order, in one folder. What needs a provider is sent to a server
-on loopback; what needs weights runs where there are some. A comment `# exit N` on a command says
-how it ends; else it ends well, or answered but not clean.
+The `console` blocks of a section are run in order, in one folder. What needs a provider is sent to
+a server on loopback; what needs weights runs where there are some. A comment `# exit N` on a
+command says how it ends; else it ends well, or answered but not clean.
 """
 
 from __future__ import annotations
@@ -118,14 +118,13 @@ def exported(page: str, title: str) -> dict[str, str]:
     [(p, title) for p in PAGES for title, text in sections(p).items() if blocks(text, "console")],
 )
 def test_the_commands_of_a_section_do_what_it_says(page: str, title: str, folder: Path) -> None:
+    keys = exported(page, title)
     with Loopback(talk) as server:
         for command, shown in commands(sections(page)[title]):
             if not is_run_here(command):
                 continue
             ends = EXIT.search(command)
-            done = shell(
-                redirected(EXIT.sub("", command), server.url), folder, **exported(page, title)
-            )
+            done = shell(redirected(EXIT.sub("", command), server.url), folder, **keys)
             wanted = {int(ends[1])} if ends else {0, 4}
             if command.startswith("hch doctor"):
                 wanted |= {6}  # where the real provider cannot be reached
