@@ -12,10 +12,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from math import ceil, inf
+from math import inf
 
 from hch.errors import BillExhausted, UsageError
-from hch.types import Usage
 
 CURRENCIES = ("calls", "tokens", "microusd", "nodes")
 
@@ -121,76 +120,6 @@ class Purse:
     def pay(self, price: Price) -> None:
         self.left -= price
         self.spent += price
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """What a model costs, in micro-dollars a token (that is dollars a million tokens).
-
-    Cached input costs as fresh input, and reasoning as other output, where they have no own price.
-    """
-
-    input: float = 0.0
-    output: float = 0.0
-    cached: float | None = None
-    reasoning: float | None = None
-
-    @property
-    def free(self) -> bool:
-        return not any((self.input, self.output, self.cached, self.reasoning))
-
-    def cost(self, usage: Usage) -> int:
-        """The true price of a call, rounded up to whole micro-dollars."""
-        cached = self.input if self.cached is None else self.cached
-        fresh = max(0, usage.input - usage.cached)
-        return _up(fresh * self.input + usage.cached * cached + self._written(usage))
-
-    def uncached(self, usage: Usage) -> int:
-        """The price with cached input counted as fresh: what a grant is charged."""
-        return _up(usage.input * self.input + self._written(usage))
-
-    def worst(self, input_tokens: int, output_tokens: int) -> int:
-        """The most that so many tokens can cost, of whatever kind they turn out to be."""
-        read = max(self.input, self.cached or 0.0)
-        written = max(self.output, self.reasoning or 0.0)
-        return _up(input_tokens * read + output_tokens * written)
-
-    def _written(self, usage: Usage) -> float:
-        reasoning = self.output if self.reasoning is None else self.reasoning
-        plain = max(0, usage.output - usage.reasoning)
-        return plain * self.output + usage.reasoning * reasoning
-
-
-def _up(microusd: float) -> int:
-    """Rounded up, but not for what a float's last digits have over."""
-    return ceil(round(microusd, 6))
-
-
-_VOWELS, _COMMON = b"aeiou", b"bcdfghlmnprsty"
-_SMALL = bytes(ord("a") if 97 <= byte <= 122 else ord(" ") for byte in range(256))
-MESSAGE_TOKENS = 32
-"""What a chat template may add to a message, a default system text included."""
-
-
-def token_bound(body: str) -> int:
-    """At least as many tokens as a tokenizer makes of a text.
-
-    Quarter tokens a byte: 1 for a small vowel, 2 for a space, 3 for a common small consonant, 4
-    for any other, and 2 more for each run of small letters. Never below the truth for prose, code,
-    random letters and base64 by ten tokenizers; `docs/budget.md` has the figures of one.
-    """
-    data = body.encode("utf-8", "replace")
-    vowels = len(data) - len(data.translate(None, _VOWELS))
-    common = len(data) - len(data.translate(None, _COMMON))
-    runs = data.translate(_SMALL).count(b" a") + 1
-    quarters = 4 * len(data) - 3 * vowels - common - 2 * data.count(b" ") + 2 * runs
-    return min(len(data), quarters // 4 + 1)
-
-
-def worst_call(input_tokens: int, max_tokens: int, rate: Rate | None) -> Price:
-    """The most that one call with this input can cost; a model without a rate costs no dollars."""
-    dollars = 0 if rate is None else rate.worst(input_tokens, max_tokens)
-    return Price(1, input_tokens + max_tokens, dollars)
 
 
 _UNITS = {

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Any, cast
 
 from hch import registry
-from hch.budget import Rate
 from hch.config import Config
 from hch.errors import ConfigError
 from hch.prices import price_of
 from hch.protocols import Model, Person, Strategy, Task
+from hch.rates import Rate
 from hch.registry import PlayerSpec, Spec
 from hch.rules import Player
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from hch import registry
-from hch.budget import Price, Rate, root_grant
+from hch.budget import Price, root_grant
 from hch.caps import cap_of, raised
 from hch.casting import Casting
 from hch.config import Config, Defaults
@@ -20,6 +20,7 @@ from hch.forecast import Estimate, Unwritten, estimate
 from hch.prices import source
 from hch.prompts import PromptSet, reader, shipped
 from hch.protocols import Model, Person, Store, Strategy
+from hch.rates import Rate
 from hch.registry import Spec
 from hch.rules import Limits, Player, Rules
 from hch.run import Calling, Result, Run, Setup, roots_of
@@ -171,7 +172,7 @@ class HCH:
         """The HCH that a run was started with, at its prices, from what the store says of it."""
         started = Trace(store.events(run, "RunStarted")).started
         recipe = dict(started.setup)
-        prices = {name: rate and Rate(*rate) for name, rate in started.rates.items()}
+        prices = {name: row.rate() if row else None for name, row in started.rates.items()}
         if objects := recipe.pop("objects", []):
             raise ConfigError(
                 f"run {run} was made in Python with its own {' and '.join(objects)}: resume it "

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from hch.budget import Price, token_bound
+from hch.budget import Price
 from hch.middleware import call_bound, input_bound
 from hch.prompts import Parts, context_parts, exchange_parts, marked, neutral, question_parts
 from hch.protocols import GrantView, Model, Value
+from hch.rates import token_bound
 from hch.replies import ReplyProblem, form, stated
 from hch.rules import Rules
 from hch.types import Message, Part, Path, Question, Request, Sampling, Text, digest

@@ -23,7 +23,7 @@ from hch.types import (
     TokenLogprob,
     Usage,
 )
-from hch.wire import Amounts, Chars, Wire, Words
+from hch.wire import Amounts, Chars, Tariff, Wire, Words
 
 FORMAT = 1
 
@@ -33,8 +33,7 @@ class RunStarted(Wire):
 
     `roots` is where the root questions come from: `{"questions": [Words and context…]}`.
     `prompts` maps the name of every prompt in use to its exact text, and `rates` every model to
-    dollars a million tokens (input, output, cached, reasoning), None where it has no known price;
-    `priced_by` says whose prices these are.
+    its price, None where it has no known one; `priced_by` says whose prices these are.
     """
 
     type: Literal["RunStarted"] = "RunStarted"
@@ -48,7 +47,7 @@ class RunStarted(Wire):
     count: int
     grant: Amounts
     cap: Amounts
-    rates: dict[str, tuple[float, float, float | None, float | None] | None] = Field({})
+    rates: dict[str, Tariff | None] = Field({})
     priced_by: str = ""
 
 

@@ -188,7 +188,7 @@ def _with_dollars(cap: Price, rules: Rules) -> Price:
         return cap
     tokens = int(cap.tokens)
     rates = [player.model.rate for player in rules.players if player.model and player.model.rate]
-    dearest = max((max(rate.worst(tokens, 0), rate.worst(0, tokens)) for rate in rates), default=0)
+    dearest = max((rate.dearest(tokens) for rate in rates), default=0)
     return replace(cap, microusd=min(cap.microusd, dearest))
 
 

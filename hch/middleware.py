@@ -12,7 +12,7 @@ from itertools import count
 
 import tenacity
 
-from hch.budget import MESSAGE_TOKENS, Bill, Price, token_bound, worst_call
+from hch.budget import Bill, Price
 from hch.errors import (
     BillExhausted,
     ConfigError,
@@ -27,6 +27,7 @@ from hch.errors import (
 from hch.events import CallGivenUp
 from hch.journal import Journal, failed, finished, intended
 from hch.protocols import Model
+from hch.rates import MESSAGE_TOKENS, token_bound, worst_call
 from hch.types import Completion, Request, Usage
 
 FAILURES = (ModelError, LengthError, RefusalError)
@@ -294,7 +295,12 @@ class Deadline(Wrapper):
 
 
 def call_bound(request: Request, model: Model) -> Price:
-    """The worst case of a request: its input bounded by its text, its output by its limit."""
+    """The worst case of a request: its input bounded by its text, its output by its limit.
+
+    A person uses no tokens.
+    """
+    if model.by_hand:
+        return Price(calls=1)
     tokens = request.bound or input_bound(request, "".join(m.content for m in request.messages))
     return worst_call(tokens, request.sampling.max_tokens or 0, model.rate)
 

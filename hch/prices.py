@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from hch.budget import Rate
-
-_ORDINARY = 10_000
-"""Tokens of a prompt that no provider charges a higher tier for."""
+from hch.rates import Rate
 
 
 def source() -> str:
@@ -16,17 +13,30 @@ def source() -> str:
 
 
 def price_of(provider: str, model: str | None) -> Rate | None:
-    """A model's price for ordinary prompts, today; None where it has none."""
-    from genai_prices import Usage as Counted
-    from genai_prices import calc_price
+    """A model's price today, that of long prompts too; None where it has none."""
+    from decimal import Decimal
 
-    def dollars(**tokens: int) -> float:
-        price = calc_price(Counted(**tokens), model_ref=model or "", provider_id=provider)
-        return float(price.total_price) * 1_000_000 / _ORDINARY
+    from genai_prices import Usage, calc_price
+    from genai_prices.types import PriceCalculation, TieredPrices
+
+    def priced(tokens: int, *, cached: int = 0, output: int = 0) -> PriceCalculation:
+        usage = Usage(input_tokens=tokens, cache_read_tokens=cached, output_tokens=output)
+        return calc_price(usage, model_ref=model or "", provider_id=provider)
+
+    def rate(tokens: int, longer: tuple[tuple[int, Rate], ...] = ()) -> Rate:
+        """That of a prompt of so many tokens."""
+        fresh = priced(tokens).total_price
+        cached = priced(tokens, cached=tokens).total_price
+        written = priced(tokens, output=tokens).total_price - fresh
+        million = Decimal(1_000_000) / tokens
+        return Rate(
+            float(fresh * million), float(written * million), float(cached * million), None, longer
+        )
 
     try:
-        fresh = dollars(input_tokens=_ORDINARY)
-        cached = dollars(input_tokens=_ORDINARY, cache_read_tokens=_ORDINARY)
-        return Rate(fresh, dollars(output_tokens=_ORDINARY), cached)
+        found = priced(1).model_price
     except LookupError:
         return None
+    tiered = (price for price in vars(found).values() if isinstance(price, TieredPrices))
+    starts = sorted({tier.start for price in tiered for tier in price.tiers})
+    return rate(1, tuple((start, rate(start + 1)) for start in starts))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol, TypeVar, overload, runtime_checkable
 
-from hch.budget import Price, Rate
+from hch.budget import Price
 from hch.events import Event, Record
+from hch.rates import Rate
 from hch.replies import Reply
 from hch.types import Answer, Completion, Exchange, Question, Request, Text
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from secrets import token_hex
 from typing import Any
@@ -24,7 +24,7 @@ from hch.recording import Recording
 from hch.rules import Limits, Player, Rules
 from hch.trace import Trace
 from hch.types import Answer, Question, Text
-from hch.wire import Amounts, Words
+from hch.wire import Amounts, Tariff, Words
 
 Watch = Callable[[Event], None]
 
@@ -137,8 +137,7 @@ class Run:
                 ended = [root.answer for root in past.trace.roots]
                 return [self._result(i, a) for i, a in enumerate(ended) if a is not None]
             bill = Bill(self.cap, past.trace.bill if past else Price())
-            written = past.written if past else None
-            journal = Journal(self.store, self.id, time.time, written, self.watch)
+            journal = self.journal(past)
             journal.write(self._resumed() if past else self._started())
             await journal.durable()
             try:
@@ -153,6 +152,11 @@ class Run:
             journal.write(RunFinished(statuses=counts))
             await journal.durable()
             return [self._result(i, answer) for i, answer in enumerate(answers)]
+
+    def journal(self, past: Recording | None = None) -> Journal:
+        """What writes this run's events, and tells them to `watch`; `past` is what is there."""
+        written = past.written if past else None
+        return Journal(self.store, self.id, time.time, written, self.watch)
 
     async def _grow(self, journal: Journal, bill: Bill, past: Recording | None) -> list[Answer]:
         setup, answers = self.setup, dict[int, Answer]()
@@ -192,7 +196,8 @@ class Run:
             endpoint = endpoints.setdefault(bare.endpoint, Endpoint(bare.endpoint, limit))
             model = bare if bare.by_hand else Deadline(bare, calling.timeout)
             model = Journalled(model, journal, bill, past.attempts if past else {})
-            model = Throttled(model, endpoint)
+            if not bare.by_hand:  # people have a queue of their own
+                model = Throttled(model, endpoint)
             model = Retrying(model, journal, endpoint, calling.attempts, calling.pause)
             models[bare.name] = Recorded(model, past.replies if past else {})
         self.endpoints = tuple(endpoints.values())
@@ -216,7 +221,7 @@ class Run:
             grant=Amounts.of(self.grant),
             cap=Amounts.of(setup.cap),
             rates={
-                p.model.name: astuple(p.model.rate) if p.model.rate else None
+                p.model.name: Tariff.of(p.model.rate) if p.model.rate else None
                 for p in setup.players
                 if p.model
             },

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from math import inf
 from typing import Any
 
-from hch.budget import Price, Purse, power_of_two, token_bound, worst_call
+from hch.budget import Price, Purse, power_of_two
 from hch.drafts import Drafts
 from hch.errors import GrantExhausted, LengthError, NodeError, RefusalError, ReplyError
 from hch.events import Thought
 from hch.prompts import FRAME
 from hch.protocols import GrantView, Model, Value
+from hch.rates import token_bound
 from hch.replies import ReplyProblem, parse, without_reasoning
 from hch.rules import Tree
 from hch.types import Completion, Path, Question, Request
@@ -81,10 +83,10 @@ class Thinking:
         left = self._purse.left
         if left.tokens == inf and left.microusd == inf:
             return Price(calls=1)
-        worst = self._drafts.worst(self._drafts.draft(prompt, returns, self.grant, values))
+        request = self._drafts.draft(prompt, returns, self.grant, values)
         more = sum(token_bound(text) + FRAME for text in questions)
         more += answers * (self._rules.limits.answer_tokens + FRAME)
-        return worst + worst_call(more, 0, self._model.rate) - Price(calls=1)
+        return self._drafts.worst(replace(request, bound=request.bound + more))
 
     def cut(self, body: str, what: str) -> str:
         """The text within the limit of a message; that it was longer is noted."""

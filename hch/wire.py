@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator
 
 from hch.budget import Price
+from hch.rates import Rate
 from hch.types import Text
 
 
@@ -55,6 +57,43 @@ class Amounts(Wire):
 
     def price(self) -> Price:
         return Price(self.calls, self.tokens, self.microusd, self.nodes)
+
+
+class PerToken(Wire):
+    """A `Rate` on the wire, but for that of long prompts."""
+
+    input: float
+    output: float
+    cached: float | None = None
+    reasoning: float | None = None
+
+    @classmethod
+    def of(cls, rate: Rate, **more: Any) -> Self:
+        return cls(
+            input=rate.input,
+            output=rate.output,
+            cached=rate.cached,
+            reasoning=rate.reasoning,
+            **more,
+        )
+
+    def rate(self) -> Rate:
+        return Rate(self.input, self.output, self.cached, self.reasoning)
+
+
+class Tariff(PerToken):
+    """A whole `Rate` on the wire."""
+
+    longer: tuple[tuple[int, PerToken], ...] = ()
+
+    @classmethod
+    def of(cls, rate: Rate, **more: Any) -> Self:
+        longer = tuple((above, PerToken.of(long)) for above, long in rate.longer)
+        return super().of(rate, longer=longer, **more)
+
+    def rate(self) -> Rate:
+        longer = tuple((above, long.rate()) for above, long in self.longer)
+        return replace(super().rate(), longer=longer)
 
 
 class Words(Wire):

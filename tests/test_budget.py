@@ -17,16 +17,14 @@ from hch.budget import (
     Bill,
     Price,
     Purse,
-    Rate,
     parse_budget,
     power_of_two,
     root_grant,
     share,
     three_bits,
-    token_bound,
-    worst_call,
 )
 from hch.errors import BillExhausted, UsageError
+from hch.rates import Rate, token_bound, worst_call
 from hch.types import Usage
 
 relaxed = settings(deadline=None)
@@ -264,6 +262,17 @@ def test_the_true_price_is_exact_and_rounded_up(
     )
     rounded = exact.to_integral_value(rounding=ROUND_CEILING)
     assert Rate(input_, output, cached).cost(usage) == rounded
+
+
+def test_a_long_prompt_has_its_own_price() -> None:
+    rate = Rate(1.0, 2.0, longer=((100, Rate(3.0, 4.0, 1.0)), (200, Rate(0.5, 0.5))))
+    assert rate.cost(Usage(100, 10)) == 120
+    assert rate.cost(Usage(101, 10, 100)) == 3 + 100 + 40
+    assert rate.uncached(Usage(101, 10, 100)) == 303 + 40
+    assert rate.cost(Usage(201, 10)) == 106
+    assert rate.worst(201, 10) == 643  # a shorter prompt may cost more
+    assert (rate.dearest(100), rate.dearest(101)) == (200, 404)
+    assert not Rate(longer=((5, Rate(1.0)),)).free
 
 
 @relaxed

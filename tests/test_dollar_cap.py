@@ -10,14 +10,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hch import HCH, Completion, Request, ScriptedModel, Trace
-from hch.budget import Price, Rate
+from hch.budget import Price
 from hch.errors import BillExhausted
 from hch.events import CallFailed, CallFinished, CallIntended, Event
+from hch.rates import Rate
 from hch.types import Usage, digest
 from tests.support import Plan, memory, regular, rough
 
 PRICES = st.floats(0.0, 100.0, allow_nan=False)
-RATES = st.builds(Rate, PRICES, PRICES, st.none() | PRICES, st.none() | PRICES)
+MAYBE = st.none() | PRICES
+FLAT = st.builds(Rate, PRICES, PRICES, MAYBE, MAYBE)
+
+
+def ascending(rates: dict[int, Rate]) -> tuple[tuple[int, Rate], ...]:
+    return tuple((above, rates[above]) for above in sorted(rates))
+
+
+LONGER = st.dictionaries(st.integers(0, 2000), FLAT, max_size=2)
+RATES = st.builds(
+    Rate, PRICES, PRICES, st.none() | PRICES, st.none() | PRICES, LONGER.map(ascending)
+)
+"""Prices of prompts of any length, and of long ones."""
 
 
 class Watch:

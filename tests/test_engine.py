@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 import pytest
 
 from hch import HCH, Question, ScriptedModel, Text, Trace
-from hch.budget import Price, Rate
+from hch.budget import Price
 from hch.errors import BillExhausted, ConfigError, DeadEndpoint, TransientModelError
 from hch.events import CallIntended
+from hch.rates import Rate
 from tests.support import ask, decomposition, memory, regular
 
 HARD = "What is ((2+3)*(4-1))-((6*7)+(8-5))?"

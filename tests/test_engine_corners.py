@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from hch import HCH, Completion, Question, ScriptedModel, Text, Trace
+from hch import HCH, Completion, Question, Request, ScriptedModel, Text, Trace
 from hch.budget import Price
 from hch.errors import ConfigError, DeadEndpoint, RefusalError, TransientModelError, UsageError
 from tests.support import ask, check_tree, decomposition, memory, regular
@@ -253,3 +253,32 @@ async def test_a_run_closes_no_model_that_another_one_uses():
 def test_a_reason_is_cut_as_well():
     result = ask(lambda r: Completion("no " * 400_000, finish="refusal"), depth=0)
     assert (result.status, len(result.reason)) == ("unanswered", 2000)
+
+
+class Crowd:
+    """A person who replies to nobody before so many have come."""
+
+    def __init__(self, needed: int) -> None:
+        self._missing = needed
+        self._all = asyncio.Event()
+
+    async def reply(self, request: Request) -> str:
+        if request.level:
+            return decomposition("a?", "b?", "c?") if request.form else "so"
+        self._missing -= 1
+        if self._missing == 0:
+            self._all.set()
+        await self._all.wait()
+        return "so"
+
+
+def test_a_person_takes_no_tokens_of_a_cap():
+    hch = HCH(depth=1, model="human", person=Crowd(3), store=memory(), budget="1000tokens")
+    result = hch.ask_sync("q?")
+    assert (result.status, result.clean) == ("answered", True)
+    assert result.trace.bill.tokens == 0
+
+
+def test_no_limit_of_requests_in_flight_holds_for_people():
+    hch = HCH(depth=1, model="human", person=Crowd(3), store=memory(), concurrency=1)
+    assert hch.ask_sync("q?").status == "answered"

@@ -11,10 +11,11 @@ import pytest
 from pydantic import SecretStr
 
 from hch import HCH, Request, ScriptedModel
-from hch.budget import Price, Rate
+from hch.budget import Price
 from hch.config import Config
 from hch.errors import ConfigError, UsageError
 from hch.forecast import Estimate
+from hch.rates import Rate
 from hch.types import digest
 from tests.support import answering, asking, decomposition, memory
 

@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hch import HCH, Trace
-from hch.budget import Price, Rate
+from hch.budget import Price
 from hch.errors import BillExhausted
 from hch.events import CallFailed, CallFinished, CallIntended, RunStarted
 from hch.prompts import neutral
+from hch.rates import Rate
 from hch.trace import Node
 from tests.support import Plan, ask, check_tree, memory, rough, scripted
 

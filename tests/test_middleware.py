@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hch.budget import MESSAGE_TOKENS, Bill, Price, Rate, token_bound
+from hch.budget import Bill, Price
 from hch.errors import (
     BillExhausted,
     ConfigError,
@@ -46,6 +46,7 @@ from hch.middleware import (
     call_bound,
 )
 from hch.protocols import Model
+from hch.rates import MESSAGE_TOKENS, Rate, token_bound
 from hch.recording import Recording
 from hch.stores.memory import MemoryStore
 from hch.types import Completion, Form, Message, Part, Request, Sampling, Usage

@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from hch.budget import MESSAGE_TOKENS, token_bound
 from hch.errors import (
     ConfigError,
     HchError,
@@ -29,6 +28,7 @@ from hch.errors import (
     RefusalError,
     TransientModelError,
 )
+from hch.rates import MESSAGE_TOKENS, token_bound
 from hch.types import Completion, Finish, Request, Sampling, TokenLogprob, Usage
 
 T = TypeVar("T")

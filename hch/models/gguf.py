@@ -22,10 +22,10 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
-from hch.budget import Rate
 from hch.errors import ConfigError, HchError, ModelError, UsageError
 from hch.models._chat import Endpoint, body, completion, refused
 from hch.protocols import Model
+from hch.rates import Rate
 from hch.registry import Spec
 from hch.types import Completion, Request, Sampling
 

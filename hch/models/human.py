@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hch.budget import Rate
 from hch.errors import UsageError
 from hch.protocols import Model, Person
+from hch.rates import Rate
 from hch.types import Completion, Request
 
 

@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from hch.budget import Rate
 from hch.errors import ConfigError, TransientModelError, UsageError
 from hch.models._chat import Endpoint, body, completion, refused
 from hch.protocols import Model
+from hch.rates import Rate
 from hch.registry import Spec
 from hch.types import Completion, Request, Sampling
 

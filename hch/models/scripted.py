@@ -33,9 +33,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
-from hch.budget import Rate
 from hch.errors import ConfigError, ModelError, NodeError, TransientModelError, UsageError
 from hch.protocols import Model
+from hch.rates import Rate
 from hch.registry import Spec
 from hch.types import Completion, Finish, Request, TokenLogprob, Usage
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from hch import HCH, Request, ScriptedModel
-from hch.budget import Rate
 from hch.commands._growth import RECENT, SHOWN, Growth
 from hch.commands._waiting import Waiting, totals
 from hch.errors import ModelError, TransientModelError
 from hch.events import Event, NodeClosed, NodeOpened
+from hch.rates import Rate
 from hch.run import Run
 from tests.support import Plan, decomposition, memory, regular, rough
 

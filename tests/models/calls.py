@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from hch import registry
-from hch.budget import Rate
 from hch.errors import HchError
+from hch.rates import Rate
 from hch.registry import Spec
 from hch.types import Completion, Message, Part, Request
 from tests.loopback import Loopback, Reply

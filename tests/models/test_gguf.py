@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from hch import registry
-from hch.budget import Rate
 from hch.errors import ConfigError, LengthError, ModelError, UsageError
 from hch.protocols import Model
+from hch.rates import Rate
 from hch.registry import Spec
 from hch.types import Form, Message, Part, Request, Sampling
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from hch.budget import Rate
 from hch.errors import ConfigError, UsageError
 from hch.models._chat import Endpoint
 from hch.models.openai import OpenAIModel
 from hch.protocols import Model
+from hch.rates import Rate
 from hch.types import Form, Sampling, Usage
 from tests.loopback import Loopback, Reply, chat
 from tests.models.calls import CANARY, KEYS, ask, build

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hch.budget import MESSAGE_TOKENS, token_bound
 from hch.errors import ModelError, TransientModelError
 from hch.models._chat import Endpoint, completion
+from hch.rates import MESSAGE_TOKENS, token_bound
 from hch.types import Completion, Form, Sampling, TokenLogprob, Usage
 from tests.loopback import Loopback, Reply, chat
 from tests.models.calls import CANARY, ask, build, call, fault_of

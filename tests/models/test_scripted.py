@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from hch import registry
-from hch.budget import Rate
 from hch.errors import ConfigError, ModelError, RefusalError, TransientModelError, UsageError
 from hch.models.scripted import ScriptedModel, failure
 from hch.protocols import Model
+from hch.rates import Rate
 from hch.registry import Spec
 from hch.types import Completion, Message, Part, Request, Sampling, Usage
 

@@ -1,0 +1,100 @@
+"""What one call can cost and did cost: a model's price a token, and bounds on a text's tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from hch.budget import Price
+from hch.types import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What a model costs, in micro-dollars a token (that is dollars a million tokens).
+
+    Cached input costs as fresh input, and reasoning as other output, where they have no own price.
+    `longer` has the rates of long prompts, each with the number of input tokens above which it is
+    that of the whole call, in ascending order.
+    """
+
+    input: float = 0.0
+    output: float = 0.0
+    cached: float | None = None
+    reasoning: float | None = None
+    longer: tuple[tuple[int, Rate], ...] = ()
+
+    @property
+    def free(self) -> bool:
+        own = any((self.input, self.output, self.cached, self.reasoning))
+        return not own and all(rate.free for _, rate in self.longer)
+
+    def cost(self, usage: Usage) -> int:
+        """The true price of a call, rounded up to whole micro-dollars."""
+        if (rate := self._up_to(usage.input)[-1]) is not self:
+            return rate.cost(usage)
+        cached = self.input if self.cached is None else self.cached
+        fresh = max(0, usage.input - usage.cached)
+        return _up(fresh * self.input + usage.cached * cached + self._written(usage))
+
+    def uncached(self, usage: Usage) -> int:
+        """The price with cached input counted as fresh: what a grant is charged."""
+        if (rate := self._up_to(usage.input)[-1]) is not self:
+            return rate.uncached(usage)
+        return _up(usage.input * self.input + self._written(usage))
+
+    def worst(self, input_tokens: int, output_tokens: int) -> int:
+        """The most that so many tokens or fewer can cost, of whatever kind they turn out to be."""
+        return max(
+            _up(
+                input_tokens * max(rate.input, rate.cached or 0.0)
+                + output_tokens * max(rate.output, rate.reasoning or 0.0)
+            )
+            for rate in self._up_to(input_tokens)
+        )
+
+    def dearest(self, tokens: int) -> int:
+        """The most that so many tokens can cost in all, however they are parted among calls."""
+        rates = self._up_to(tokens)
+        return max(max(rate.worst(tokens, 0), rate.worst(0, tokens)) for rate in rates)
+
+    def _up_to(self, input_tokens: int) -> list[Rate]:
+        """The rates of all prompts of so many tokens or fewer, the last that of the longest."""
+        return [self, *(rate for above, rate in self.longer if input_tokens > above)]
+
+    def _written(self, usage: Usage) -> float:
+        reasoning = self.output if self.reasoning is None else self.reasoning
+        plain = max(0, usage.output - usage.reasoning)
+        return plain * self.output + usage.reasoning * reasoning
+
+
+def _up(microusd: float) -> int:
+    """Rounded up, but not for what a float's last digits have over."""
+    return ceil(round(microusd, 6))
+
+
+_VOWELS, _COMMON = b"aeiou", b"bcdfghlmnprsty"
+_SMALL = bytes(ord("a") if 97 <= byte <= 122 else ord(" ") for byte in range(256))
+MESSAGE_TOKENS = 32
+"""What a chat template may add to a message, a default system text included."""
+
+
+def token_bound(body: str) -> int:
+    """At least as many tokens as a tokenizer makes of a text.
+
+    Quarter tokens a byte: 1 for a small vowel, 2 for a space, 3 for a common small consonant, 4
+    for any other, and 2 more for each run of small letters. Never below the truth for prose, code,
+    random letters and base64 by ten tokenizers; `docs/budget.md` has the figures of one.
+    """
+    data = body.encode("utf-8", "replace")
+    vowels = len(data) - len(data.translate(None, _VOWELS))
+    common = len(data) - len(data.translate(None, _COMMON))
+    runs = data.translate(_SMALL).count(b" a") + 1
+    quarters = 4 * len(data) - 3 * vowels - common - 2 * data.count(b" ") + 2 * runs
+    return min(len(data), quarters // 4 + 1)
+
+
+def worst_call(input_tokens: int, max_tokens: int, rate: Rate | None) -> Price:
+    """The most that one call with this input can cost; a model without a rate costs no dollars."""
+    dollars = 0 if rate is None else rate.worst(input_tokens, max_tokens)
+    return Price(1, input_tokens + max_tokens, dollars)
