@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic import ValidationError
+
 from hch import registry
 from hch.budget import Price, root_grant
 from hch.caps import cap_of, raised
@@ -29,7 +31,7 @@ from hch.types import Question, Text
 
 DEEPEST = 10_000
 
-CHOSEN = ("depth", "seed", "fanout", "answer_tokens", "concurrency", "task", "prompts")
+CHOSEN = ("seed", "fanout", "answer_tokens", "concurrency", "task", "prompts")
 """What the configuration says where this is not said."""
 
 
@@ -192,14 +194,23 @@ class HCH:
 
     @cached_property
     def chosen(self) -> Defaults:
-        """What holds of the settings that a configuration has defaults for."""
+        """What holds of the settings that a configuration has defaults for, but for the depth.
+
+        Raises UsageError.
+        """
         defaults = self.config.file.defaults
-        given = {name: getattr(self, name) for name in CHOSEN}
-        return defaults.model_copy(update={k: v for k, v in given.items() if v is not None})
+        given = {name: getattr(self, name) for name in CHOSEN if getattr(self, name) is not None}
+        if self.prompts is not None:
+            given["prompts"] = str(self.prompts)
+        try:
+            return Defaults.model_validate({**defaults.model_dump(), **given})
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise UsageError(f"{wrong['loc'][0]} {wrong['input']!r}: {wrong['msg']}") from error
 
     @cached_property
     def levels(self) -> int:
-        depth = self.chosen.depth
+        depth = self.config.file.defaults.depth if self.depth is None else self.depth
         if not 0 <= depth <= DEEPEST:
             raise UsageError(f"depth {depth} is not between 0, which is H alone, and {DEEPEST}")
         return depth

@@ -111,7 +111,7 @@ class Engine:
                     self.rules.journal.write(RootOpened(index=index, key=root.key, question=source))
                     self._group.create_task(grow(index, root))
         except BaseExceptionGroup as group:
-            raise _first(group) from None
+            raise first(group) from None
 
 
 def ended(result: Answer | Text | str) -> Answer:
@@ -157,7 +157,7 @@ def _again(error: NodeError) -> NodeError:
     return type(error)(str(error))
 
 
-def _first(group: BaseExceptionGroup) -> BaseException:
+def first(group: BaseExceptionGroup) -> BaseException:
     """The error that ended a run, out of the group it came in."""
     leaf: BaseException = group
     while isinstance(leaf, BaseExceptionGroup):

@@ -17,7 +17,7 @@ from math import inf
 from typing import Any, Literal
 
 from hch.budget import UNLIMITED, Price
-from hch.engine import ended
+from hch.engine import ended, first
 from hch.errors import NodeError
 from hch.events import Event
 from hch.journal import Journal
@@ -33,9 +33,13 @@ QUESTION, ANSWER = 15, 60
 """Tokens of a typical sub-question, and of a typical answer."""
 
 CHARACTERS = 4
-"""Of a typical token; at least half a character more belong to every token of a least one."""
+"""Of a typical token."""
 
 MOST_CHARACTERS = 8
+"""Of a token where there are as few as can be; long runs of blanks alone can have more."""
+
+BEYOND = Price(*[10.0**18] * 4)
+"""Where counting ends: what comes to more is said to be so much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +137,17 @@ class Forecast:
     def __init__(self, mind: Mind) -> None:
         self.rules = mind.rules
         self._mind = mind
+        self._group: asyncio.TaskGroup
         self._known: dict[object, asyncio.Task[Outcome]] = {}
 
     async def root(self, question: Question, grant: Price) -> Price:
-        """What a root comes to, with all below it."""
+        """What a root comes to, with all below it. Raises what a run would end with, as itself."""
         top = (len(self.rules.players) - 1, 0)
-        [outcome] = await self.open([Copy(self, question, (), top, grant)])
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                [outcome] = await self.open([Copy(self, question, (), top, grant)])
+        except BaseExceptionGroup as group:
+            raise first(group) from None
         return outcome.spent
 
     async def call(self, model: Model, request: Request) -> Completion:
@@ -150,9 +159,11 @@ class Forecast:
         for copy in copies:
             kind = self._kind(copy)
             if kind not in self._known:
-                self._known[kind] = asyncio.create_task(self._grow(copy))
+                self._known[kind] = self._group.create_task(self._grow(copy))
             tasks.append(self._known[kind])
-        return [await task for task in tasks]
+        if tasks:
+            await asyncio.wait(tasks)
+        return [task.result() for task in tasks]
 
     def _kind(self, copy: Seat) -> object:
         if _is_readable(self.rules, copy.question.text.body):
@@ -162,9 +173,11 @@ class Forecast:
 
     async def _grow(self, copy: Seat) -> Outcome:
         try:
-            return copy.outcome(ended(await copy.strategy(copy)))
+            answer = ended(await copy.strategy(copy))
         except NodeError as error:
-            return copy.outcome(Answer(error.status, None, str(error)))
+            answer = Answer(error.status, None, str(error))
+        outcome = copy.outcome(answer)
+        return replace(outcome, spent=_held(outcome.spent, BEYOND))
 
 
 async def estimate(
@@ -178,8 +191,8 @@ async def estimate(
     return Estimate(least, middle, _held(most, _with_dollars(cap, rules)))
 
 
-def _held(most: Price, cap: Price) -> Price:
-    return Price(*map(min, most.amounts(), cap.amounts()))
+def _held(price: Price, cap: Price) -> Price:
+    return Price(*map(min, price.amounts(), cap.amounts()))
 
 
 def _with_dollars(cap: Price, rules: Rules) -> Price:

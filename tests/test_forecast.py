@@ -17,7 +17,7 @@ from hch.errors import ConfigError, UsageError
 from hch.forecast import Estimate
 from hch.rates import Rate
 from hch.types import digest
-from tests.support import answering, asking, decomposition, memory
+from tests.support import answering, asking, decomposition, memory, regular
 
 RATE = Rate(0.75, 4.5, 0.075)
 ROOT = "Which rivers of Europe have changed their course in the last thousand years, and why?"
@@ -143,7 +143,15 @@ async def test_a_tree_of_many_levels_is_told_without_being_grown() -> None:
     most = (
         await Shape(200, 16, always(16), {"budget": "1000000000calls"}).hch().forecast(ROOT)
     ).most
-    assert most.nodes == sum(16**level for level in range(201))
+    assert most == Price(10**9, 10**18, 10**18, 10**18)  # where counting ends
+
+
+@pytest.mark.parametrize("kind", ["factored", "consult"])
+async def test_a_tree_beyond_counting_is_told(kind: str) -> None:
+    hch = HCH(depth=300, model=ScriptedModel(regular(2)), strategy=kind, store=memory())
+    told = await hch.forecast(ROOT)
+    assert told.least.calls == (1 if kind == "consult" else 2)
+    assert told.most.calls == told.typical.calls == 10**18
 
 
 async def test_an_empty_question_and_a_cap_without_a_price_are_refused() -> None:

@@ -9,7 +9,7 @@ its first asker's.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -27,6 +27,7 @@ from hch.events import (
     RootOpened,
     Thought,
 )
+from hch.trace import Trace
 
 SHOWN = 300
 """The characters of a question or an answer that are kept."""
@@ -105,9 +106,12 @@ class Growth:
     """Takes every event of one run; `top` is no node, and has the roots for children.
 
     Times are those of `clock`, in seconds. So many nodes are `asking`: they wait for answers.
+    Behind the models of the names `people` there are persons.
     """
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = monotonic, people: Collection[str] = ()
+    ) -> None:
         self.top = Node("", None, 0, "", children=Children())
         self.nodes: dict[str, Node] = {}
         self.calls: dict[str, Call] = {}
@@ -118,6 +122,7 @@ class Growth:
         self.microusd = 0.0
         self.heard: float | None = None
         self._clock = clock
+        self._people = people
         self._ended: dict[str, str] = {}
         self._takers: dict[type, Callable[[Any], None]] = {
             RootOpened: self._root,
@@ -259,6 +264,13 @@ class Growth:
         if call is not None:
             call.state = "done"
 
+    def remember(self, past: Trace) -> None:
+        """Count the calls of a run up to now, before it goes on."""
+        calls = past.calls.values()
+        self.sent += sum(len(call.intents) for call in calls)
+        self.tokens += sum(call.usage.input + call.usage.output for call in calls)
+        self.microusd += past.bill.microusd
+
     def _send(self, event: CallIntended) -> None:
         self.sent += 1
         request = event.request
@@ -266,7 +278,7 @@ class Growth:
         if call is None:
             call = self.calls[request] = Call(request, 0.0)
         call.state, call.since = "flying", self._clock()
-        call.person = event.model.startswith("human")
+        call.person = event.model in self._people
         self.failing.pop(request, None)
         self.flying[request] = call
 

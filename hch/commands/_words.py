@@ -17,8 +17,10 @@ def count(n: float, one: str, many: str | None = None) -> str:
 
 
 def short(n: float) -> str:
-    """`812`, `1.4k`, `23k`, `2.3M`."""
-    for unit, size in (("M", 1e6), ("k", 1e3)):
+    """`812`, `1.4k`, `23k`, `2.3M`, `1.2G`, `45T`, `1e18`."""
+    if n >= 0.9995e15:
+        return f"{n:.0e}".replace("+", "")
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if n >= 0.9995 * size:
             return f"{n / size:.1f}{unit}" if n < 9.95 * size else f"{n / size:.0f}{unit}"
     return f"{n:.0f}"
@@ -32,6 +34,8 @@ def tokens(n: float) -> str:
 def dollars(microusd: float) -> str:
     """`$0.004`; what is less is written as such."""
     usd = microusd / 1e6
+    if usd >= 0.9995e6:
+        return f"${short(usd)}"
     if usd >= 9.995:
         return f"${usd:.2f}"
     return f"${usd:.3f}" if usd >= 0.001 else "<$0.001"

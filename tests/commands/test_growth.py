@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hch import HCH, Request, ScriptedModel
 from hch.commands._growth import RECENT, SHOWN, Growth
+from hch.commands._progress import Progress
 from hch.commands._waiting import Waiting, totals
 from hch.errors import ModelError, TransientModelError
 from hch.events import Event, NodeClosed, NodeOpened
@@ -172,10 +174,10 @@ def test_what_is_waited_for_in_all() -> None:
 
 
 def test_a_person_is_who_is_waited_for() -> None:
-    growth = Growth(lambda: 0.0)
+    growth = Growth(lambda: 0.0, people={"me"})
     for event in events(going(regular(3), depth=0))[:5]:
         if hasattr(event, "model"):
-            event = event.model_copy(update={"model": "human"})  # noqa: PLW2901
+            event = event.model_copy(update={"model": "me"})  # noqa: PLW2901
         growth.take(event)
     [root] = growth.nodes.values()
     assert Waiting(growth, None).of(root, 40.0) == ("person", "asks you", " 40 s")
@@ -211,6 +213,25 @@ def test_totals_are_those_of_the_run() -> None:
     said = list(totals(growth, run))
     assert said[:3] == ["13 nodes", "0 open", "17 calls"]
     assert said[-1].startswith("$")
+
+
+def test_totals_of_a_resumed_run_go_on() -> None:
+    hch = HCH(
+        depth=2, model=ScriptedModel(regular(3), rate=Rate(1e6, 1e6)), store=memory(),
+        budget="9calls", seed=1,
+    )  # fmt: skip
+    [first] = asyncio.run(hch.begin(["Why?"]).finish())
+    stored = list(hch.kept_in.events(first.run))
+    store = memory()
+    for record in stored[: len(stored) // 2]:
+        store.append(first.run, record.at, record.event)
+    again = replace(hch, store=store).resume(first.run)
+    progress = Progress(quiet=True, run=again)
+    begun = progress.growth.microusd
+    again.watch = progress.watch
+    [second] = asyncio.run(again.finish())
+    assert 0 < begun < progress.growth.microusd == second.trace.bill.microusd
+    assert progress.growth.sent == sum(len(call.intents) for call in second.trace.calls.values())
 
 
 def test_totals_say_that_the_cost_is_unknown() -> None:
