@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from hch import registry
 from hch.config import Config
-from hch.errors import ConfigError
+from hch.errors import ConfigError, UsageError
 from hch.prices import price_of
 from hch.protocols import Model, Person, Strategy, Task
 from hch.rates import Rate
@@ -64,7 +64,7 @@ class Casting:
         """
         parts = (("model", self.model), ("strategy", self.strategy))
         objects = [name for name, part in parts if part is not None and not isinstance(part, str)]
-        own = None if "strategy" in objects else "/".join(map(str, self._strategies))
+        own = None if "strategy" in objects else "/".join(map(str, self._own.strategies))
         recipe: dict[str, Any] = {
             "model": self._model.name if self._model else None,
             "strategy": own,
@@ -81,12 +81,13 @@ class Casting:
 
     def _player(self, at: PlayerSpec | None) -> Player:
         model = self._build(at.model) if at and at.model else self._model
+        layers: tuple[Strategy, ...]
         if at is None and self.strategy is not None and not isinstance(self.strategy, str):
             layers, spec = (self.strategy,), type(self.strategy).__name__.lower()
         else:
-            strategies = at.strategies if at else self._strategies
+            strategies = at.strategies if at else self._own.strategies
             spec = "/".join(map(str, strategies))
-            layers = tuple(registry.build("strategies", s, task=self.task) for s in strategies)
+            layers = tuple(map(self._layer, strategies))
         if not any(layer.thinks for layer in layers):
             return Player(spec, layers, None)
         if model is None:
@@ -96,23 +97,42 @@ class Casting:
             )
         return Player(f"{spec}@{model.name}", layers, model)
 
+    def _layer(self, spec: Spec) -> Strategy:
+        if spec.name in registry.names("models") and spec.name not in registry.names("strategies"):
+            raise UsageError(f"{spec.name!r} is a model: write STRATEGY@{spec}")
+        return cast(Strategy, registry.build("strategies", spec, task=self.task))
+
     @cached_property
-    def _strategies(self) -> tuple[Spec, ...]:
+    def _own(self) -> PlayerSpec:
+        """Who plays where `at` names nobody; no strategies where that is an object."""
         default = BUILT_IN if self.built_in else "factored"
         spec = self.strategy or self.config.file.defaults.strategy or default
-        return PlayerSpec.parse(self.config.player(str(spec))).strategies
+        if not isinstance(spec, str):
+            return PlayerSpec(())
+        own = PlayerSpec.parse(self.config.player(spec))
+        if own.model and self.model and self.strategy:
+            raise UsageError(
+                f"strategy {self.strategy!r} thinks with {own.model!r}, and another model is "
+                "named beside it: name one"
+            )
+        return own
 
     @cached_property
     def _model(self) -> Model | None:
-        model = self.model or self.config.default_model()
-        if isinstance(model, str) and not self.model and self._strategies == (Spec(BUILT_IN),):
+        """What `_own` thinks with: as it was said, as `_own` says, else the default."""
+        if self.model is not None and not isinstance(self.model, str):
+            return self.model
+        own = self.model or self._own.model
+        if not own and self._own.strategies == (Spec(BUILT_IN),):
             return None
-        return self._build(model) if isinstance(model, str) else model
+        named = own or self.config.default_model()
+        return self._build(named) if named else None
 
     def _build(self, named: str) -> Model:
         spec = Spec.parse(self.config.model(named))
         model = self._built.get(str(spec))
         if model is None:
+            _check_provider(spec)
             rate = price_of(spec.name, spec.arg)
             built = registry.build(
                 "models", spec, keys=self.config.keys, rate=rate, person=self.person
@@ -133,3 +153,13 @@ class Casting:
             for name, row in rows.items()
         }
         return {**configured, **self.prices}
+
+
+def _check_provider(spec: Spec) -> None:
+    """Raises UsageError for a model's name without its provider, where that can be told."""
+    known = registry.names("models")
+    if spec.name in known:
+        return
+    for provider in known:
+        if price_of(provider, spec.name) is not None:
+            raise UsageError(f"no model {spec.name!r}: did you mean '{provider}:{spec}'?")
