@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+ROOTS ?= 20
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -69,16 +70,16 @@ format: $(DEV) ## let ruff format the code and mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-integration: $(DEV) $(GGUF) $(WEIGHTS) ## run the tests that need a real model, and fetch it once
-	$(NO_KEYS) HCH_TEST_GGUF="$(CURDIR)/$(WEIGHTS)" \
+integration: $(DEV) $(GGUF) $(WEIGHTS) ## run the tests that need a real model, fetched once; ROOTS=6 for a few questions
+	$(NO_KEYS) HCH_TEST_GGUF="$(CURDIR)/$(WEIGHTS)" HCH_TEST_ROOTS=$(ROOTS) \
 		$(BIN)/python -m pytest -m integration -o faulthandler_timeout=300 $(ARGS)
 
-bench: $(DEV) ## measure, on the trees that the benchmarks describe
-	$(BIN)/python -m benchmarks.tree $(ARGS)
-	$(BIN)/python -m benchmarks.drawing $(ARGS)
+bench: $(DEV) ## measure trees and their drawing, and write the tables into the docs
+	$(BIN)/python -m benchmarks.tree --write $(ARGS)
+	$(BIN)/python -m benchmarks.drawing --write
 
 bench-peers: $(DEV) $(PEERS) ## measure the same tree by other libraries, each in its own environment
-	$(BIN)/python -m benchmarks.peers $(ARGS)
+	$(BIN)/python -m benchmarks.peers --write $(ARGS)
 
 install: $(DEV) ## make .venv with the package, editable, and what its tests need
 

@@ -53,7 +53,7 @@ def test_two_models_for_one_player_are_one_too_many(models: list[str]) -> None:
     [
         ({"model": "gpt-5.4-mini"}, "did you mean 'openai:gpt-5.4-mini'"),
         ({"strategy": "human"}, r"'human' is a model: write STRATEGY@human"),
-        ({"model": "nothing-of-the-kind"}, "there are gguf, human, openai, scripted"),
+        ({"model": "nothing-of-the-kind"}, "there are .*scripted"),
     ],
 )
 def test_a_model_and_a_strategy_are_told_apart(options: dict[str, str], hint: str) -> None:
