@@ -1,7 +1,6 @@
 """What the same tree costs the clients of other libraries: hch beside its neighbours, in one run.
 
-    make bench-peers                        # makes their environments, prints the table
-    make bench-peers ARGS=--write           # and puts it into docs/performance.md
+    make bench-peers        # makes their environments, and puts the table into docs/performance.md
 
 The tree, the server, the turns and the figures are those of `benchmarks.tree`. A neighbour is a
 file of requirements `benchmarks/neighbours/NAME.txt`, installed into `.cache/peers/NAME`, and a

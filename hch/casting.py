@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from hch import registry
 from hch.config import Config
-from hch.errors import ConfigError, UsageError
+from hch.errors import ConfigError, HchError, UsageError
 from hch.prices import price_of
 from hch.protocols import Model, Person, Strategy, Task
 from hch.rates import Rate
@@ -132,27 +132,39 @@ class Casting:
         spec = Spec.parse(self.config.model(named))
         model = self._built.get(str(spec))
         if model is None:
-            _check_provider(spec)
-            rate = price_of(spec.name, spec.arg)
-            built = registry.build(
-                "models", spec, keys=self.config.keys, rate=rate, person=self.person
-            )
-            self._built[str(spec)] = model = cast(Model, built)
+            self._built[str(spec)] = model = self._unpriced(spec)
             for name in (model.name, str(Spec(spec.name, spec.arg))):
                 if name in self._own_prices:
                     model.rate = self._own_prices[name]
                     break
         return model
 
+    def _unpriced(self, spec: Spec) -> Model:
+        """A model at the price that everybody pays."""
+        _check_provider(spec)
+        rate = price_of(spec.name, spec.arg)
+        keys = self.config.keys
+        return cast(Model, registry.build("models", spec, keys=keys, rate=rate, person=self.person))
+
     @cached_property
     def _own_prices(self) -> dict[str, Rate | None]:
-        """What the user says that models cost, by spec; what this was made with goes first."""
+        """What the user says that models cost, by canonical spec; what is said later goes first."""
         rows = self.config.file.prices
         configured = {
-            self.config.model(name): Rate(row.input, row.output, row.cached, row.reasoning)
+            self._canonical(name): Rate(row.input, row.output, row.cached, row.reasoning)
             for name, row in rows.items()
         }
         return {**configured, **self.prices}
+
+    def _canonical(self, priced: str) -> str:
+        """What a model is called in its own spelling, where it can be built at all."""
+        spec = Spec.parse(self.config.model(priced))
+        if not spec.options:
+            return str(spec)
+        try:
+            return self._unpriced(spec).name
+        except HchError:  # no key for it: it is not the one that plays
+            return str(spec)
 
 
 def _check_provider(spec: Spec) -> None:

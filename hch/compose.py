@@ -16,7 +16,7 @@ from hch import registry
 from hch.budget import Price, root_grant
 from hch.caps import cap_of, raised
 from hch.casting import Casting
-from hch.config import Config, Defaults
+from hch.config import Config, Defaults, File, look
 from hch.errors import ConfigError, UsageError
 from hch.forecast import Estimate, Unwritten, estimate
 from hch.prices import source
@@ -171,7 +171,14 @@ class HCH:
 
     @classmethod
     def recorded(cls, store: Store, run: str, *, person: Person | None = None) -> HCH:
-        """The HCH that a run was started with, at its prices, from what the store says of it."""
+        """The HCH that a run was started with, at its prices, from what the store says of it.
+
+        Of the configuration hold the keys and how many requests may be in flight. Raises
+        ConfigError where it was made of objects.
+        """
+        now = look().config
+        flying = Defaults(concurrency=now.file.defaults.concurrency)
+        config = now.model_copy(update={"file": File(defaults=flying)})
         started = Trace(store.events(run, "RunStarted")).started
         recipe = dict(started.setup)
         prices = {name: row.rate() if row else None for name, row in started.rates.items()}
@@ -180,7 +187,7 @@ class HCH:
                 f"run {run} was made in Python with its own {' and '.join(objects)}: resume it "
                 "there, by HCH(…).resume(run)"
             )
-        return cls(store=store, prices=prices, person=person, **recipe)
+        return cls(store=store, prices=prices, person=person, config=config, **recipe)
 
     @cached_property
     def kept_in(self) -> Store:

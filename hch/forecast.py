@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Literal
@@ -21,8 +21,10 @@ from hch.engine import ended, first
 from hch.errors import NodeError
 from hch.events import Event
 from hch.journal import Journal
+from hch.middleware import Wrapper
 from hch.protocols import Model
-from hch.rules import Outcome, Rules, Seat
+from hch.rates import Rate
+from hch.rules import Outcome, Player, Rules, Seat
 from hch.types import Answer, Completion, Question, Request, Usage
 from hch.workspace import Copy
 
@@ -185,10 +187,25 @@ async def estimate(
 ) -> Estimate:
     """The three bills of one question; `fanout` says how many sub-questions a typical node asks."""
     typical = min(fanout or FANOUT, rules.limits.fanout)
-    least = await Forecast(Mind("least", 1, rules)).root(question, grant)
+    low = _priced(rules, lambda rate: rate.lowest)
+    high = _priced(rules, lambda rate: rate.highest)
+    least = await Forecast(Mind("least", 1, low)).root(question, grant)
     middle = await Forecast(Mind("typical", typical, rules)).root(question, grant)
-    most = await Forecast(Mind("most", rules.limits.fanout, rules)).root(question, UNLIMITED)
+    most = await Forecast(Mind("most", rules.limits.fanout, high)).root(question, UNLIMITED)
     return Estimate(least, middle, _held(most, _with_dollars(cap, rules)))
+
+
+def _priced(rules: Rules, change: Callable[[Rate], Rate]) -> Rules:
+    """Rules whose models have another price."""
+
+    def changed(player: Player) -> Player:
+        if player.model is None or player.model.rate is None:
+            return player
+        model = Wrapper(player.model)
+        model.rate = change(player.model.rate)
+        return replace(player, model=model)
+
+    return replace(rules, players=tuple(map(changed, rules.players)))
 
 
 def _held(price: Price, cap: Price) -> Price:
@@ -201,7 +218,7 @@ def _with_dollars(cap: Price, rules: Rules) -> Price:
         return cap
     tokens = int(cap.tokens)
     rates = [player.model.rate for player in rules.players if player.model and player.model.rate]
-    dearest = max((rate.dearest(tokens) for rate in rates), default=0)
+    dearest = max((rate.at_most(tokens) for rate in rates), default=0)
     return replace(cap, microusd=min(cap.microusd, dearest))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from math import ceil
 
 from hch.budget import Price
@@ -45,18 +46,37 @@ class Rate:
 
     def worst(self, input_tokens: int, output_tokens: int) -> int:
         """The most that so many tokens or fewer can cost, of whatever kind they turn out to be."""
-        return max(
-            _up(
-                input_tokens * max(rate.input, rate.cached or 0.0)
-                + output_tokens * max(rate.output, rate.reasoning or 0.0)
-            )
-            for rate in self._up_to(input_tokens)
-        )
+        rates = self._up_to(input_tokens)
+        return max(_up(input_tokens * r.read(max) + output_tokens * r.wrote(max)) for r in rates)
 
-    def dearest(self, tokens: int) -> int:
+    def at_most(self, tokens: int) -> int:
         """The most that so many tokens can cost in all, however they are parted among calls."""
-        rates = self._up_to(tokens)
-        return max(max(rate.worst(tokens, 0), rate.worst(0, tokens)) for rate in rates)
+        return max(_up(tokens * max(r.read(max), r.wrote(max))) for r in self._up_to(tokens))
+
+    @property
+    def lowest(self) -> Rate:
+        """A rate by which nothing costs more than by this one."""
+        rates = [self, *(rate for _, rate in self.longer)]
+        return Rate(min(r.read(min) for r in rates), min(r.wrote(min) for r in rates))
+
+    @property
+    def highest(self) -> Rate:
+        """A rate by which nothing costs less than by this one, nor less than what is shorter."""
+        rate = Rate(self.read(max), self.wrote(max))
+        longer: list[tuple[int, Rate]] = []
+        for above, more in self.longer:
+            last = longer[-1][1] if longer else rate
+            most = Rate(max(last.input, more.read(max)), max(last.output, more.wrote(max)))
+            longer.append((above, most))
+        return replace(rate, longer=tuple(longer))
+
+    def read(self, which: Callable[..., float]) -> float:
+        """The least or the most of what a token read can cost, as `which` is min or max."""
+        return which(self.input, self.input if self.cached is None else self.cached)
+
+    def wrote(self, which: Callable[..., float]) -> float:
+        """The least or the most of what a token written can cost, as `which` is min or max."""
+        return which(self.output, self.output if self.reasoning is None else self.reasoning)
 
     def _up_to(self, input_tokens: int) -> list[Rate]:
         """The rates of all prompts of so many tokens or fewer, the last that of the longest."""

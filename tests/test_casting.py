@@ -9,7 +9,8 @@ import pytest
 from hch import HCH
 from hch.config import Config
 from hch.errors import UsageError
-from hch.settings import Defaults, File
+from hch.rates import Rate
+from hch.settings import Defaults, File, PriceRow
 
 
 @pytest.fixture
@@ -46,6 +47,25 @@ def test_a_configured_player_brings_its_own_model_too(models: list[str]) -> None
 def test_two_models_for_one_player_are_one_too_many(models: list[str]) -> None:
     with pytest.raises(UsageError, match="another model is named beside it"):
         said(strategy=f"direct@{models[1]}", model=models[0])
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        "openai:m,base_url={url}",
+        "openai:m,base_url={url}/",
+        "openai:m, base_url={url}",
+        "openai:m,temperature=0.0,base_url={url}",
+        "openai:m,base_url=HTTP://127.0.0.1:1/v1",
+    ],
+)
+def test_a_price_of_an_alias_holds_however_its_model_is_spelt(home: Path, spelt: str) -> None:
+    spec = spelt.format(url="http://127.0.0.1:1/v1")
+    file = File(models={"local": spec}, prices={"local": PriceRow(input=2, output=3)})
+    hch = HCH(depth=0, model="local", config=Config(store="memory", file=file))
+    [player] = hch.players
+    assert player.model is not None
+    assert player.model.rate == Rate(2, 3)
 
 
 @pytest.mark.parametrize(

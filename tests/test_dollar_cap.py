@@ -33,6 +33,12 @@ RATES = st.builds(
 """Prices of prompts of any length, and of long ones."""
 
 
+USAGES = st.builds(
+    lambda read, wrote, cached, thought: Usage(read, wrote, min(cached, read), min(thought, wrote)),
+    *[st.integers(0, 4000)] * 4,
+)
+
+
 class Watch:
     """Adds up the bill at every event, as it would stand if nothing more were known."""
 
@@ -69,6 +75,19 @@ def spends(seed: int) -> ScriptedModel:
         return Completion(made.text, made.finish, usage)
 
     return ScriptedModel(say, **rough(seed))
+
+
+@settings(deadline=None)
+@given(rate=RATES, usage=USAGES)
+def test_what_a_call_costs_is_between_the_lowest_and_the_highest_rate(
+    rate: Rate, usage: Usage
+) -> None:
+    cost = rate.cost(usage)
+    assert rate.lowest.uncached(usage) <= cost <= rate.highest.uncached(usage)
+    assert (
+        cost <= rate.worst(usage.input, usage.output) <= rate.worst(usage.input + 1, usage.output)
+    )
+    assert cost <= rate.at_most(usage.input + usage.output)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -231,10 +231,18 @@ async def test_a_run_is_recorded_without_aliases(tmp_path):
     hch = HCH(strategy="script", at={"0": "direct@small"}, depth=1, store=store)
     run = hch.begin(["What is 2*(3+4)?"])
     await run.finish()
-    (tmp_path / "hch.toml").unlink()
-    again = HCH.recorded(store, run.id)
-    assert again.at == {"0": "direct@scripted:rules.toml"}
-    assert again.resume(run.id).roots == run.roots
+    for now in (
+        "",
+        '[players]\ndirect = "factored"\nscript = "consult"\n',
+        '[models]\n"scripted:rules.toml" = "human"\n',
+        '[defaults]\ntask = "none-such"\nfanout = 3\n',
+        "this is no TOML",
+    ):
+        (tmp_path / "hch.toml").write_text(now)
+        again = HCH.recorded(store, run.id)
+        assert again.at == {"0": "direct@scripted:rules.toml"}
+        assert again.resume(run.id).roots == run.roots
+        assert again.chosen.fanout == 16
 
 
 async def test_a_run_closes_no_model_that_another_one_uses():

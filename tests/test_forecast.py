@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from hch import HCH, Request, ScriptedModel
+from hch import HCH, Completion, Request, ScriptedModel
 from hch.budget import Price
 from hch.config import Config
 from hch.errors import ConfigError, UsageError
-from hch.forecast import Estimate
+from hch.forecast import CHARACTERS, Estimate
 from hch.rates import Rate
-from hch.types import digest
+from hch.types import Usage, digest
 from tests.support import answering, asking, decomposition, memory, regular
 
 RATE = Rate(0.75, 4.5, 0.075)
@@ -99,6 +99,34 @@ async def test_the_bill_is_between_the_least_and_the_most(name: str) -> None:
     assert estimate.most.covers(bill), (bill, estimate.most)
     assert estimate.typical.covers(estimate.least)
     assert estimate.most.covers(estimate.typical)
+
+
+@pytest.mark.parametrize("reasoning", [0, 1900])
+@pytest.mark.parametrize("cached", [0.0, 1.0])
+@pytest.mark.parametrize(
+    "rate",
+    [
+        RATE,
+        Rate(0.4, 0.6, reasoning=4.0),
+        Rate(1.0, 1.0, cached=3.0),
+        Rate(1.0, 1.0, longer=((100, Rate(0.1, 5.0)), (200, Rate(3.0, 0.1)))),
+    ],
+)
+async def test_what_is_cached_and_what_is_thought_are_between_them_too(
+    rate: Rate, cached: float, reasoning: int
+) -> None:
+    talk = talks(always(3))
+
+    def say(request: Request) -> Completion:
+        said = talk(request)
+        read = sum(len(message.content) for message in request.messages) // CHARACTERS
+        wrote = len(said) // CHARACTERS + reasoning
+        return Completion(said, usage=Usage(read, wrote, int(cached * read), reasoning))
+
+    hch = HCH(depth=1, model=ScriptedModel(say, rate=rate), store=memory(), budget="100calls")
+    estimate = await hch.forecast(ROOT)
+    bill = (await hch.ask(ROOT)).trace.bill
+    assert estimate.least.microusd <= bill.microusd <= estimate.most.microusd
 
 
 @pytest.mark.parametrize("name", SHAPES)
