@@ -11,7 +11,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
+from fractions import Fraction
 from math import inf
 
 from hch.errors import BillExhausted, UsageError
@@ -131,7 +131,8 @@ _UNITS = {
 }  # fmt: skip
 _PREFIXES = {"": 1, "k": 1000, "m": 1_000_000}
 _AMOUNT = re.compile(
-    r"\s*(\d+(?:\.\d+)?)\s*([km]?)\s*(usd|\$|calls?|tokens?|tok|nodes?|s|min|h)\s*", re.IGNORECASE
+    r"\s*(\d{1,30}(?:\.\d{1,30})?)\s*([km]?)\s*(usd|\$|calls?|tokens?|tok|nodes?|s|min|h)\s*",
+    re.IGNORECASE | re.ASCII,
 )
 
 
@@ -141,7 +142,7 @@ def parse_budget(text: str) -> tuple[Price, float | None]:
     Raises UsageError for an unknown unit, a currency named twice, an amount below one unit, or one
     that is not whole (seconds may be broken, but not nought).
     """
-    amounts: dict[str, Decimal] = {}
+    amounts: dict[str, Fraction] = {}
     for item in text.split(","):
         match = _AMOUNT.fullmatch(item)
         if match is None:
@@ -152,13 +153,13 @@ def parse_budget(text: str) -> tuple[Price, float | None]:
         name, unit = _UNITS[match[3].lower()]
         if match[2] and name in ("microusd", "seconds"):
             raise UsageError(f"budget {item.strip()!r}: write it without {match[2]!r}")
-        amount = Decimal(match[1]) * _PREFIXES[match[2].lower()] * unit
+        amount = Fraction(match[1]) * _PREFIXES[match[2].lower()] * unit
         if name in amounts:
             raise UsageError(f"budget {text!r} names {name} twice")
         if amount <= 0 or (amount < 1 and name != "seconds"):
             little = "no time at all" if name == "seconds" else "less than one"
             raise UsageError(f"budget {item.strip()!r} is {little}")
-        if name != "seconds" and amount != amount.to_integral_value():
+        if name != "seconds" and amount.denominator != 1:
             raise UsageError(f"budget {item.strip()!r} is not a whole number")
         amounts[name] = amount
     seconds = float(amounts.pop("seconds")) if "seconds" in amounts else None

@@ -8,7 +8,8 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from shlex import join
+from shlex import quote
+from string import ascii_letters, digits
 
 import typer
 
@@ -44,7 +45,19 @@ class Place:
         if not self.lasting:
             return ""
         store = ("--store", self.named) if self.named else ()
-        return one_line(join(("hch", *words, *store)))
+        return " ".join(map(_quoted, ("hch", *words, *store)))
+
+
+_PLAIN = f"{ascii_letters}{digits}-_./,:=@".encode()
+
+
+def _quoted(word: str) -> str:
+    """A word for a shell, such that it still is that word when it was made one safe line."""
+    plain = quote(word)
+    if one_line(plain) == plain:
+        return plain
+    said = word.encode("utf-8", "surrogateescape")
+    return "$'" + "".join(chr(b) if b in _PLAIN else f"\\x{b:02x}" for b in said) + "'"
 
 
 @dataclass(frozen=True, slots=True)

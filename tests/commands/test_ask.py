@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hch.commands._running import Place
+from hch.safe_text import one_line
 from hch.stores.sqlite import SqliteStore
 from hch.trace import Trace
 from tests.commands.terminal import Done, Screen, hch, rules, two_parts
@@ -380,3 +384,20 @@ def test_calls_of_unknown_outcome_are_told(home: Path) -> None:
     assert (said["calls"], len(said["requests"])) == (1, 1)
     two_parts(home / "rules.toml")
     assert unknown in hch("resume").err
+
+
+@pytest.mark.parametrize(
+    "name", ["a  b.db", "it's\n.db", "\x1b[31m.db", "\u202egnp.db", "\udcff.db"]
+)
+def test_the_line_that_is_printed_finds_the_run_whatever_its_store_is_called(
+    home: Path, name: str
+) -> None:
+    place = Place(name)
+    line = place.command("show")
+    assert one_line(line) == line
+    assert line.startswith("hch show --store ")
+    done = subprocess.run(
+        ["bash", "-c", f"printf %s {line.removeprefix('hch show --store ')}"],
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert os.fsdecode(done.stdout) == name
