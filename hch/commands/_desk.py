@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -64,7 +64,7 @@ class Draft:
             data = json.loads(text)
             entries = tuple((name, raw) for name, raw in data["entries"])
             typing = data["typing"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return cls(garbled=True)
         if not all(isinstance(word, str) for word in (typing, *sum(entries, ()))):
             return cls(garbled=True)
@@ -112,20 +112,24 @@ class Desk:
         if self._keyboard is not None:
             self._keyboard.redraw()
 
+    def restore(self) -> None:
+        """Give the terminal back at once, from wherever this is called."""
+        if self._keyboard is not None:
+            self._keyboard.restore()
+
     async def _next(self, draft: Draft, field: Field) -> Draft:
         """What one line makes of a draft."""
         assert self._keyboard is not None
-        try:
+        with self._leaving(draft):
             typed = await self._keyboard.line(field, draft.typing)
-        except asyncio.CancelledError:
-            self._keeper.leave(self._request, replace(draft, typing=self._keyboard.so_far))
-            raise
         if typed.how == "end":
             self._say(STOPPING)
             return draft
         if typed.how == "editor" or (typed.text == "e" and field.long):
             text = typed.text if typed.how == "editor" else ""
-            return replace(draft, typing=await self._edited(draft, text))
+            draft = replace(draft, typing=await self._edited(draft, text))
+            await self._keeper.keep(self._request, draft)
+            return draft
         if typed.text in ("?", "show", "prompt"):
             self._tell(typed.text)
             return replace(draft, typing="")
@@ -151,13 +155,24 @@ class Desk:
 
     async def _edited(self, draft: Draft, text: str) -> str:
         assert self._keyboard is not None
+        with self._leaving(draft):
+            try:
+                text, code = await self._keyboard.edited(text)
+            except ValueError as error:
+                self._say(str(error))
+            else:
+                if code:
+                    self._say(f"the editor ended with {code}: this is what it had saved")
+        return text
+
+    @contextmanager
+    def _leaving(self, draft: Draft) -> Iterator[None]:
+        """Where a line or an editor is ended, keep with the draft what stood there by then."""
+        assert self._keyboard is not None
         try:
-            return await self._keyboard.edited(text)
-        except ValueError as error:
-            self._say(str(error))
-            return text
-        except asyncio.CancelledError:
-            self._keeper.leave(self._request, replace(draft, typing=text))
+            yield
+        except BaseException:
+            self._keeper.leave(self._request, replace(draft, typing=self._keyboard.so_far))
             raise
 
     def _gone_on(self, draft: Draft) -> Draft:

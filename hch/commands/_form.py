@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, TypeAlias
 
 from hch.replies import without_reasoning
@@ -26,6 +27,10 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 """The fields that a move of `consult` uses; the others stay empty."""
 
 EMPTY: Mapping[str, Any] = {"array": [], "boolean": False, "string": "", "integer": 0, "object": {}}
+DEEPEST, MOST_DIGITS = 100, 300
+"""The most brackets in brackets, and digits of a whole number, in JSON that is typed."""
+
+TOO_DEEP = f"brackets stand in brackets more than {DEEPEST} deep"
 LABELS = {"last_round": "last round?", "answer": "your answer: ", CANNOT: "why not? "}
 
 
@@ -212,8 +217,8 @@ def _yes(raw: str) -> bool:
 
 def _numbers(known: Sequence[int]) -> Callable[[str], list[int]]:
     def check(raw: str) -> list[int]:
-        words = raw.replace(",", " ").split()
-        if not all(word.isascii() and word.isdigit() and int(word) in known for word in words):
+        words = [word.lstrip("0") for word in raw.replace(",", " ").split()]
+        if not set(words) <= set(map(str, known)):
             raise ValueError(f"numbers from 1 to {len(known)}, such as 1,{len(known)}")
         return list(dict.fromkeys(map(int, words)))
 
@@ -222,9 +227,36 @@ def _numbers(known: Sequence[int]) -> Callable[[str], list[int]]:
 
 def _json(raw: str) -> Any:
     try:
-        return json.loads(_text(raw))
+        value = json.loads(
+            _text(raw), parse_int=_whole, parse_float=_finite, parse_constant=_finite
+        )
+        _bounded(value, DEEPEST)
+    except RecursionError:
+        raise ValueError(f"it must be JSON: {TOO_DEEP}") from None
     except ValueError as error:
         raise ValueError(f"it must be JSON: {error}") from None
+    return value
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"a number has more than {MOST_DIGITS} digits")
+    return int(digits)
+
+
+def _finite(number: str) -> float:
+    if not isfinite(value := float(number)):
+        raise ValueError(f"{number[:MOST_DIGITS]} is no finite number")
+    return value
+
+
+def _bounded(value: Any, room: int) -> None:
+    """Raises ValueError where brackets stand deeper in each other than there is room."""
+    if isinstance(value, list | dict):
+        if not room:
+            raise ValueError(TOO_DEEP)
+        for inner in value.values() if isinstance(value, dict) else value:
+            _bounded(inner, room - 1)
 
 
 def _choices(schema: Mapping[str, Any]) -> list[str]:

@@ -5,21 +5,20 @@ While nothing is asked for the terminal is as it was. Ctrl-C is a signal here as
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import termios
-from asyncio import to_thread
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal, NamedTuple, TextIO, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TextIO, cast
 
 from hch.commands._form import Field
-from hch.commands._terminal import Narration, size
+from hch.commands._terminal import Narration, last_words, size
 from hch.environment import variable
 from hch.errors import ConfigError
 
@@ -29,6 +28,12 @@ if TYPE_CHECKING:
     from prompt_toolkit.output import Output
 
 How = Literal["sent", "editor", "end"]
+
+PATIENCE = 2.0
+"""Seconds that an editor has to end when it is told to."""
+
+UNSET = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?2004l"
+"""Takes back what prompt_toolkit sets while somebody types."""
 
 
 class Typed(NamedTuple):
@@ -54,6 +59,7 @@ class Keyboard:
         from prompt_toolkit.styles import Style
 
         self._hint = hint
+        self._before: list[Any] | None = None
         self._input = create_input(sys.stdin)
         self._session: PromptSession[Typed] = PromptSession(
             input=self._input,
@@ -74,20 +80,17 @@ class Keyboard:
             hints = () if self._session.app.is_done else self._hint(field)
             return [*(("class:hint", f"{line}\n") for line in hints), ("", field.prompt)]
 
-        with _blocking():
-            try:
-                typed = await self._session.prompt_async(
-                    message, default=given, set_exception_handler=False, handle_sigint=False
-                )
-            except EOFError as error:
-                raise ConfigError("the terminal at which a person played is gone") from error
+        with _blocking(), _there():
+            typed = await self._session.prompt_async(
+                message, default=given, set_exception_handler=False, handle_sigint=False
+            )
         if field.long and typed.how == "sent":
             self._session.history.append_string(typed.text)
         return typed
 
     @property
     def so_far(self) -> str:
-        """What stands in the line."""
+        """What stands in the line, or what an editor had saved when it was ended."""
         return self._session.default_buffer.text
 
     def redraw(self) -> None:
@@ -96,24 +99,37 @@ class Keyboard:
 
     @contextmanager
     def ours(self) -> Iterator[None]:
-        """From here on keys are keys, between two lines too; what was typed before is dropped."""
+        """From here on keys are keys, between two lines too; what was typed before is dropped.
+
+        Raises ConfigError where the terminal is gone.
+        """
         from prompt_toolkit.input.typeahead import clear_typeahead
 
         clear_typeahead(self._input)
         fd = sys.stdin.fileno()
-        before = termios.tcgetattr(fd)
-        flags = list(before)
-        flags[0] &= ~termios.ICRNL
-        flags[3] &= ~(termios.ICANON | termios.ECHO)
-        termios.tcsetattr(fd, termios.TCSAFLUSH, flags)
+        with _there():
+            flags = termios.tcgetattr(fd)
+            self._before = list(flags)
+            flags[0] &= ~termios.ICRNL
+            flags[3] &= ~(termios.ICANON | termios.ECHO)
+            termios.tcsetattr(fd, termios.TCSAFLUSH, flags)
         try:
             yield
         finally:
-            with suppress(termios.error):  # a terminal that is gone
-                termios.tcsetattr(fd, termios.TCSANOW, before)
+            self._attributes_back()
+            self._before = None
 
-    async def edited(self, text: str) -> str:
-        """The text as the person's editor leaves it. Raises ValueError where there is none."""
+    def restore(self) -> None:
+        """Give the terminal back at once, from wherever this is called: a signal's handler."""
+        if self._before is not None:
+            last_words(UNSET)
+            self._attributes_back()
+
+    async def edited(self, text: str) -> tuple[str, int]:
+        """The text as the person's editor leaves it, and the editor's exit code.
+
+        What it had saved before a stop is `so_far`. Raises ValueError for an editor of no use.
+        """
         editor = variable("VISUAL", "EDITOR")
         if not editor:
             raise ValueError("no editor: neither VISUAL nor EDITOR is set")
@@ -122,13 +138,39 @@ class Keyboard:
             path.write_text(text, "utf-8", "replace")
             try:
                 with self._input.cooked_mode():
-                    code = await to_thread(subprocess.call, [*shlex.split(editor), str(path)])
-                after = path.read_text("utf-8").removesuffix("\n")
+                    code = await _ran([*shlex.split(editor), str(path)])
+                return _saved(path), code
             except (OSError, ValueError) as error:
                 raise ValueError(f"the editor {editor!r} was of no use: {error}") from error
-        if code:
-            raise ValueError(f"the editor {editor!r} ended with {code}: the text is as it was")
-        return after
+            except BaseException:
+                with suppress(OSError, ValueError):
+                    self._session.default_buffer.text = _saved(path)
+                raise
+
+    def _attributes_back(self) -> None:
+        assert self._before is not None
+        with suppress(termios.error):  # a terminal that is gone
+            termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._before)
+
+
+async def _ran(words: Sequence[str]) -> int:
+    """A program's exit code, run at this terminal; a stop ends it too, and waits for its end."""
+    child = await asyncio.create_subprocess_exec(*words, stdout=sys.stderr.fileno())
+    try:
+        return await child.wait()
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            child.terminate()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(child.wait(), PATIENCE)
+            child.kill()
+        await child.wait()
+        raise
+
+
+def _saved(path: Path) -> str:
+    """What an editor wrote, less the newline that ends its last line."""
+    return path.read_text("utf-8").removesuffix("\n")
 
 
 def _output() -> Output:
@@ -141,7 +183,7 @@ def _output() -> Output:
         columns, rows = size(sys.stderr)
         return Size(rows=rows, columns=columns)
 
-    depth = ColorDepth.from_env() or ColorDepth.DEPTH_4_BIT
+    depth = ColorDepth.DEPTH_1_BIT if variable("NO_COLOR") else ColorDepth.DEPTH_4_BIT
     shown = cast(TextIO, _Shown())
     return Vt100_Output(shown, measure, default_color_depth=depth, enable_cpr=False)
 
@@ -195,6 +237,15 @@ def _stopped() -> None:
     before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
     os.kill(0, signal.SIGTSTP)
     signal.signal(signal.SIGTSTP, before)
+
+
+@contextmanager
+def _there() -> Iterator[None]:
+    """Raises ConfigError where it turns out within that the terminal is gone."""
+    try:
+        yield
+    except (EOFError, termios.error) as error:
+        raise ConfigError("the terminal at which a person played is gone") from error
 
 
 @contextmanager

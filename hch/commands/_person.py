@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -82,15 +81,19 @@ class PersonAtTerminal:
             self._desk = None
             self._leave()
 
+    def restore(self) -> None:
+        """Bring back the terminal at once, if somebody types there; a signal's handler may."""
+        if self._desk is not None:
+            self._desk.restore()
+
     async def keep(self, request: Request, draft: Draft) -> None:
         self.leave(request, draft)
         if self._run is not None:
-            await self._run.store.durable()
+            await self._run.journal().durable()
 
     def leave(self, request: Request, draft: Draft) -> None:
         if self._run is not None:
-            event = PersonTyped(request=request.call, text=draft.text)
-            self._run.store.append(self._run.id, time.time(), event)
+            self._run.journal().write(PersonTyped(request=request.call, text=draft.text))
 
     async def _turn(self, request: Request) -> None:
         loop = asyncio.get_running_loop()
@@ -125,9 +128,7 @@ class PersonAtTerminal:
 
     async def _played(self, request: Request) -> str:
         if self._last and self._last != request.node:
-            mutter(
-                "\n" * size(sys.stderr)[1] + "\x1b[H"
-            )  # another copy: what was here scrolls away
+            mutter("\n" * size(sys.stderr)[1] + "\x1b[H")  # what was on the screen scrolls away
         self._last = request.node
         self._met.add(request.node)
         from hch.commands._desk import Desk, Draft

@@ -89,7 +89,7 @@ def complete(
         person.sits_at(run, progress)
     run.watch = progress.watch
     resume = place.command("resume", run.id)
-    stop = Stop(f"hch: go on with: {resume}\n" if resume else "", progress)
+    stop = Stop(f"hch: go on with: {resume}\n" if resume else "", progress, person)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             results = runner.run(_finish(run, progress, stop))
@@ -120,9 +120,10 @@ class Stop:
     A second signal ends the process at once, the terminal as it was; `line` says how to go on.
     """
 
-    def __init__(self, line: str, progress: Progress) -> None:
+    def __init__(self, line: str, progress: Progress, person: PersonAtTerminal | None) -> None:
         self.line = line
         self._progress = progress
+        self._person = person
         self.caught: signal.Signals | None = None
         self._heard: list[signal.Signals] = []
 
@@ -149,6 +150,8 @@ class Stop:
         task.cancel()
 
     def _second(self, number: int, _frame: object) -> None:
+        if self._person is not None:
+            self._person.restore()
         last_words(f"{self._progress.restoring}\n{self.line}")
         os._exit(128 + number)
 

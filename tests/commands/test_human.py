@@ -15,18 +15,26 @@ from typing import Any
 
 import pytest
 
+from hch.commands._desk import Draft
 from hch.events import PersonTyped
+from hch.safe_text import safe_text
 from hch.stores.sqlite import SqliteStore
 from hch.trace import Node, Trace
 from tests.commands.terminal import HCH, Screen, hch, rules, two_parts
-from tests.payloads import PAYLOADS, plain, raw_controls
+from tests.payloads import PAYLOADS, Payload, plain, raw_controls
 
 QUESTION = "What is (2 + 3) * (4 - 1)?"
 ARITHMETIC = ("ask", QUESTION, "--depth", "2", "--at", "2=consult@human", "--at", "0-1=script")
 TYPING = r"\x1b\[\?(?:1|7|12|2004)[hl]|\x1b\[0 q"
 """What prompt_toolkit sets while somebody types."""
 
-Leaves = pytest.mark.leaves_open
+CONTROL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+CONTROLLED = (sys.executable, "-c", CONTROL)
+"""Before a command: it gets its terminal's hang-up, as whatever a terminal's window starts."""
 
 
 class Seat(Screen):
@@ -36,11 +44,12 @@ class Seat(Screen):
         super().__init__(*words, **{"TERM": "xterm-256color", **more})
         self._read = 0
 
-    def says(self, text: str) -> None:
-        """Read on until this was said, after all that was waited for before."""
+    def says(self, text: str) -> str:
+        """Read on until this was said; what was said up to it since what was waited for before."""
         while (at := (said := plain(self.seen, TYPING)).find(text, self._read)) < 0:
             assert self._more(), f"{text!r} was not said, only {said[self._read :]!r}"
-        self._read = at + len(text)
+        before, self._read = self._read, at + len(text)
+        return said[before:at]
 
     def answers(self, asked: str, typed: str) -> None:
         """Type a line when it is asked for."""
@@ -56,6 +65,12 @@ class Seat(Screen):
                 self._more()
             elif writable:
                 data = data[os.write(self._master, data[:512]) :]
+
+    def go_away(self) -> None:
+        """Close the terminal, as its window does."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, self._master)
+        os.close(nowhere)
 
     @property
     def sane(self) -> bool:
@@ -73,6 +88,30 @@ def kept(home: Path) -> Trace:
     """The newest run."""
     with SqliteStore(str(home / ".local/share/hch/hch.db")) as store:
         return Trace(list(store.events(store.runs()[0].run)))
+
+
+def half_typed(home: Path) -> str:
+    """What stands in the line of the newest draft."""
+    with SqliteStore(str(home / ".local/share/hch/hch.db")) as store:
+        *_, last = (record.event for record in store.events(store.runs()[0].run, "PersonTyped"))
+    assert isinstance(last, PersonTyped)
+    return Draft.read(last.text).typing
+
+
+def script(path: Path, *lines: str) -> str:
+    """Write a program for the shell; its path."""
+    path.write_text("\n".join(("#!/bin/sh", *lines, "")), "utf-8")
+    path.chmod(0o755)
+    return str(path)
+
+
+def unspaced(text: str) -> str:
+    return "".join(text.split())
+
+
+def whole(payload: Payload) -> str:
+    """What must be seen of a hostile text: all, less the marks that are broken on purpose."""
+    return payload.text.partition("(")[0] if payload.kind == "marks" else payload.text
 
 
 def answer(node: Node) -> tuple[str, str]:
@@ -223,9 +262,8 @@ def test_a_dry_run_asks_nobody(home: Path) -> None:
 
 
 def test_hostile_texts_are_shown_and_do_nothing(home: Path) -> None:
-    texts = [
-        p.text for p in PAYLOADS if "\0" not in p.text and not re.search(r"[\ud800-\udfff]", p.text)
-    ]
+    payloads = [p for p in PAYLOADS if not re.search("[\0\ud800-\udfff]", p.text)]
+    texts = [p.text for p in payloads]
     body = "\n".join(texts)
     (home / "notes.txt").write_text(body, "utf-8", newline="")
     model = rules(home / "rules.toml", {"match": ".", "reply": body})
@@ -240,12 +278,17 @@ def test_hostile_texts_are_shown_and_do_nothing(home: Path) -> None:
         seat.answers("last round? [y/N]", "n")
         seat.says("more lines; type show for all")
         seat.answers("ask, answer or cannot?", "show")
-        seat.answers("ask, answer or cannot?", "prompt")
+        seat.says("You are H at HCH_1")
+        shown = seat.says("ask, answer or cannot?")
+        seat.type("prompt\r")
         seat.says("--- system ---")
-        seat.answers("ask, answer or cannot?", "cannot")
+        sent = seat.says("ask, answer or cannot?")
+        seat.type("cannot\r")
         seat.answers("why not?", "no")
         seat.rest()
     assert raw_controls(seat.seen, TYPING) == []
+    for screen in map(unspaced, (shown, sent)):
+        assert [p.name for p in payloads if unspaced(safe_text(whole(p))) not in screen] == []
 
 
 DIRECT = ("ask", "Why?", "--depth", "0", "-m", "human")
@@ -286,16 +329,19 @@ def test_a_paste_keeps_its_lines_and_a_long_line_its_length(home: Path) -> None:
 
 
 def test_an_editor_gets_the_text_so_far(home: Path) -> None:
-    editor = home / "editor"
-    editor.write_text('#!/bin/sh\ncat "$1" >before.txt\nprintf "edited\\ntext\\n" >"$1"\n')
-    editor.chmod(0o755)
-    with Seat(*DIRECT, EDITOR=f"{editor}", VISUAL="") as seat:
+    editor = script(
+        home / "editor", 'cat "$1" >before.txt', "echo EDITING", 'printf "edited\\ntext\\n" >"$1"'
+    )
+    command = ["sh", "-c", 'exec "$@" >out.txt', "sh", *HCH, *DIRECT]
+    with Seat(command=command, EDITOR=editor, VISUAL="") as seat:
         seat.says("your answer:")
         seat.type("half a\x18\x05")
+        seat.says("EDITING")
         seat.says("your answer: edited")
         seat.type("\r")
         seat.rest()
         assert seat.code == 0
+    assert (home / "out.txt").read_text() == "edited\ntext\n"
     assert (home / "before.txt").read_text() == "half a"
     assert answer(kept(home).roots[0])[0] == "edited\ntext"
 
@@ -317,6 +363,61 @@ def test_an_editor_that_is_none(home: Path, editor: str, said: str) -> None:
         assert seat.code == 0
 
 
+def test_an_editor_that_is_interrupted_loses_nothing_that_it_saved(home: Path) -> None:
+    editor = script(home / "editor", 'printf "an essay\\n" >"$1"', "kill -INT $$")
+    with Seat(*DIRECT, EDITOR=editor, VISUAL="") as seat:
+        seat.answers("your answer:", "e")
+        seat.says("the editor ended with -2: this is what it had saved")
+        seat.says("your answer: an essay")
+        seat.type("\r")
+        seat.rest()
+    assert answer(kept(home).roots[0])[0] == "an essay"
+
+
+def test_what_an_editor_left_outlives_a_killing(home: Path) -> None:
+    editor = script(home / "editor", 'printf "an essay\\n" >"$1"')
+    with Seat(*DIRECT, EDITOR=editor, VISUAL="") as seat:
+        seat.answers("your answer:", "e")
+        seat.says("your answer: an essay")
+        seat.send(signal.SIGKILL)
+        seat.rest()
+    with Seat("resume") as seat:
+        seat.says("your answer: an essay")
+        seat.type("\r")
+        seat.rest()
+    assert answer(kept(home).roots[0])[0] == "an essay"
+
+
+@pytest.mark.parametrize("first", ["", "trap '' TERM"])
+def test_a_stop_ends_the_editor_and_keeps_what_it_had_saved(home: Path, first: str) -> None:
+    for name in ("over", "never"):
+        os.mkfifo(home / name)
+    editor = script(
+        home / "editor",
+        first,
+        'printf "half an essay\\n" >"$1"',
+        "echo EDITING",
+        "exec 3>over",
+        "read line <never",
+    )
+    with Seat(*DIRECT, EDITOR=editor, VISUAL="") as seat:
+        seat.says("your answer:")
+        seat.type("before\x18\x05")
+        seat.says("EDITING")
+        with (home / "over").open() as over:
+            seat.send(signal.SIGTERM)
+            assert over.read() == ""  # the editor has ended
+        said = seat.rest()
+        assert (seat.code, seat.sane) == (143, True)
+    assert "Traceback" not in said
+    assert half_typed(home) == "half an essay"
+    with Seat("resume") as seat:
+        seat.says("your answer: half an essay")
+        seat.type(" more\r")
+        seat.rest()
+    assert answer(kept(home).roots[0])[0] == "half an essay more"
+
+
 def test_a_terminal_of_twenty_columns(home: Path) -> None:
     with Seat(*ARITHMETIC, columns=20) as seat:
         seat.says("You are H at HCH_2,")
@@ -328,13 +429,46 @@ def test_a_terminal_of_twenty_columns(home: Path) -> None:
     assert answer(kept(home).roots[0])[0] == "15, since 5 times 3 is that much"
 
 
-def test_a_terminal_that_goes_away_stops_the_run_in_order(home: Path) -> None:
+@pytest.mark.leaves_open
+def test_a_second_signal_leaves_the_terminal_as_it_was(home: Path) -> None:
+    with Seat(*DIRECT) as seat:
+        seat.says("your answer:")
+        seat.send(signal.SIGINT)
+        seat.says("your answer:")  # the first is at work
+        seat.send(signal.SIGINT)
+        seat.rest()
+        assert (seat.code, seat.sane) == (130, True)
+
+
+def test_a_hang_up_stops_the_run_in_order(home: Path) -> None:
     with Seat(*ARITHMETIC) as seat:
         seat.answers("ask, answer or cannot?", "ask")
         seat.says("sub-question 1:")
         seat.send(signal.SIGHUP)
         seat.rest()
         assert (seat.code, seat.sane) == (129, True)
+
+
+@pytest.mark.parametrize(
+    "shell",
+    ['"$@" 3>over; true', 'trap "" HUP; "$@" 3>over; true', 'exec "$@" 3>over'],
+    ids=["a shell waits", "a shell ignores it", "it is the terminal's own"],
+)
+def test_a_terminal_that_goes_away_takes_no_half_typed_line_along(home: Path, shell: str) -> None:
+    os.mkfifo(home / "over")
+    command = [*CONTROLLED, "sh", "-c", shell, "sh", *HCH, *ARITHMETIC]
+    with Seat(command=command) as seat, (home / "over").open() as over:
+        seat.answers("ask, answer or cannot?", "ask")
+        seat.says("sub-question 1:")
+        seat.type("What is 2")
+        seat.says("What is 2")
+        seat.go_away()
+        assert over.read() == ""  # hch has ended
+    assert half_typed(home) == "What is 2"
+    with Seat("resume") as seat:
+        seat.says("sub-question 1: What is 2")
+        seat.type("\x03")
+        seat.rest()
 
 
 def test_drafts_that_cannot_be_read_are_left_out_with_a_note(home: Path) -> None:

@@ -16,9 +16,10 @@ from rich.cells import cell_len
 from hch import HCH
 from hch.commands._desk import Draft
 from hch.commands._form import State, walk
-from hch.commands._person import PersonAtTerminal
+from hch.commands._person import Nothing, PersonAtTerminal
 from hch.commands._sheet import sheet, wrapped
 from hch.errors import UsageError
+from hch.events import Event, PersonTyped
 from hch.protocols import Model
 from hch.replies import Reply, form, parse
 from hch.safe_text import safe_text
@@ -160,7 +161,14 @@ def test_texts_are_chosen_by_number_where_there_are_some() -> None:
         (Turn, ("ask", "One?"), "0", "numbers from 1 to 2"),
         (Turn, ("ask", "One?", "", ""), "perhaps", "y or n"),
         (Turn, ("answer",), "", "cannot be empty"),
+        (Turn, ("ask", "One?"), "1" * 5000, "numbers from 1 to 2, such as 1,2"),
         (Odd, ("red", "n"), "seven", "it must be JSON"),
+        (Odd, ("red", "n"), "[" * 100_000, "it must be JSON: brackets stand in brackets"),
+        (Odd, ("red", "n"), "[" * 101 + "]" * 101, "more than 100 deep"),
+        (Odd, ("red", "n"), "NaN", "NaN is no finite number"),
+        (Odd, ("red", "n"), '{"a": [-Infinity]}', "-Infinity is no finite number"),
+        (Odd, ("red", "n"), "1e999", "1e999 is no finite number"),
+        (Odd, ("red", "n"), "1" * 5000, "a number has more than 300 digits"),
     ],
 )
 def test_what_cannot_be_is_caught_with_a_line(
@@ -207,7 +215,8 @@ def test_a_draft_reads_as_it_was_written(entries: list[tuple[str, str]], typing:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"entries": 3}', '{"entries": [[1, 2]], "typing": ""}']
+    "text",
+    ["", "{", "[]", "{}", '{"entries": 3}', '{"entries": [[1, 2]], "typing": ""}', "[" * 100_000],
 )
 def test_a_garbled_draft_is_known(text: str) -> None:
     assert Draft.read(text) == Draft(garbled=True)
@@ -304,3 +313,14 @@ async def test_a_wait_that_is_cancelled_holds_up_nobody(home: Path) -> None:
         await asyncio.sleep(0)
         tasks[0].cancel()
     assert served == ["b", "c"]
+
+
+async def test_who_watches_a_run_is_told_what_was_typed() -> None:
+    person, told = PersonAtTerminal(), list[Event]()
+    run = HCH(depth=0, model="human", person=person, store="memory").begin(["Why?"])
+    person.sits_at(run, Nothing())
+    run.watch = told.append
+    draft = Draft((("answer", "so"),), "half")
+    await person.keep(Request((), call="a"), draft)
+    assert told == [PersonTyped(request="a", text=draft.text)]
+    assert [record.event for record in run.store.events(run.id)] == told
