@@ -42,6 +42,13 @@ class Casting:
         named = self.model or self.strategy or self.config.file.defaults.strategy
         return named is None and self.config.default_model() is None
 
+    @property
+    def by_key(self) -> tuple[str, str] | None:
+        """The key that chose the model, and that model, where nobody named one and it thinks."""
+        named = self.model or self._own.model or self.config.file.defaults.model
+        chosen = self.config.by_key()
+        return None if named or self._model is None or not chosen else chosen[0]
+
     @cached_property
     def task(self) -> Task:
         """The run's task; the script plays arithmetic where none is named."""

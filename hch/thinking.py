@@ -147,4 +147,10 @@ class Thinking:
         no_text = completion.finish == "length" and not completion.text.strip()
         if no_text or completion.finish in ("refusal", "content_filter"):
             self._text(completion)
-        return parse(completion.text, returns, texts=len(self._question.context))
+        try:
+            return parse(completion.text, returns, texts=len(self._question.context))
+        except ReplyProblem as problem:
+            if completion.finish != "length":
+                raise
+            limit = self._rules.limits.answer_tokens
+            raise ReplyProblem(f"it was cut at its limit of {limit} tokens") from problem

@@ -67,6 +67,10 @@ def notices(hch: HCH) -> Iterator[str]:
     named = {level for levels in hch.at for level in registry.parse_levels(levels, hch.levels)}
     if hch.casting.built_in and len(named) <= hch.levels:
         yield BUILT_IN
+    if hch.casting.by_key:
+        key, name = hch.casting.by_key
+        if any(player.model and player.model.name == name for player in hch.players):
+            yield f"{name} answers, since {key} is set and no model is named; -m names one"
     if (hch.budget or hch.config.file.defaults.budget) is None and hch.cap[0] != UNLIMITED:
         cap = budget_words(hch.cap[0])
         yield f"capped at {cap}, since it costs money; --budget changes that"

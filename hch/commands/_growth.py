@@ -267,12 +267,12 @@ class Growth:
     def remember(self, past: Trace) -> None:
         """Count the calls of a run up to now, before it goes on."""
         calls = past.calls.values()
-        self.sent += sum(len(call.intents) for call in calls)
+        self.sent += len(calls)
         self.tokens += sum(call.usage.input + call.usage.output for call in calls)
         self.microusd += past.bill.microusd
 
     def _send(self, event: CallIntended) -> None:
-        self.sent += 1
+        self.sent += event.attempt == 1
         request = event.request
         call = self.calls.get(request)
         if call is None:

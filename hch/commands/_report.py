@@ -117,14 +117,14 @@ def _closing(result: Result, finished: Finished) -> str:
 
 
 def _enlarged(result: Result) -> str:
-    """What a truncated root wants, to be asked anew: a grant is part of what makes it that run."""
-    if result.status != "truncated":
-        return ""
+    """What a root that was cut wants, to be asked anew: its grant makes it the run it is."""
     trace = result.trace
     root = trace.roots[result.index]
     calls = [call for _, call in root.thoughts]
     done = calls[-1].finished if calls and calls[-1] else None
     if done and done.finish == "length":
         return "; start anew with longer answers: hch ask … --answer-tokens N"
+    if result.status != "truncated":
+        return ""
     larger = to_begin_anew(trace, root, result.reason)
     return larger and f"; start anew with a larger budget: hch ask … --budget {larger}"

@@ -92,7 +92,7 @@ def totals(growth: Growth, run: Run | None) -> Iterator[str]:
     if growth.flying:
         yield f"{len(growth.flying):,} in flight"
     if growth.failed:
-        yield f"{_many(growth.failed, 'call')} failed"
+        yield f"{_many(growth.failed, 'attempt')} failed"
     yield tokens(growth.tokens)
     models = [player.model for player in run.setup.players if player.model] if run else []
     priced = all(model.rate is not None for model in models)

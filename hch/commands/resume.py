@@ -67,6 +67,7 @@ def resume(
     from hch.commands._report import report
     from hch.commands._running import Place, complete
     from hch.compose import HCH
+    from hch.safe_text import one_line
 
     check_filled(RUN=run, budget=budget, store=store)
     with closing(HCH(store=store).kept_in) as kept_in:
@@ -74,7 +75,10 @@ def resume(
         person, over = at_terminal(), any(kept_in.events(name, "RunFinished"))
         hch = HCH.recorded(kept_in, name, person=Nobody() if over else person)
         going = hch.resume(name, budget=budget)
-        finished = complete(going, Place.of(store, kept_in), quiet=quiet, person=person)
+        asked = one_line(going.roots[0].text.body, 60)
+        notes = () if run or quiet else (f"goes on with {name}: {asked}",)
+        place = Place.of(store, kept_in)
+        finished = complete(going, place, quiet=quiet, notes=notes, person=person)
         raise Exit(report(finished, as_json=as_json, quiet=quiet))
 
 
