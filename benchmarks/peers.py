@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.server import ROOT, Served, size
-from benchmarks.tables import keep, table
+from benchmarks.tables import arguments, keep, table
 
 PAGE = "docs/performance.md"
 JSON = ROOT / ".cache" / "bench" / "peers.json"
@@ -184,15 +184,7 @@ def each(found: dict[str, dict[str, Any]]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--depth", type=int, default=6)
-    parser.add_argument("--latency", type=float, default=0.05, help="seconds before each reply")
-    parser.add_argument("--json", type=Path, default=JSON, help="where the figures go")
-    parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
-    args = parser.parse_args(argv)
+    args = arguments(__doc__, JSON, PAGE).parse_args(argv)
     runs = measure(args.rounds, args.depth, args.latency)
     text = page(found := medians(runs, args.depth), args)
     print(text)

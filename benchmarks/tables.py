@@ -1,7 +1,8 @@
-"""Tables in Markdown, and the places between markers in docs where they are kept."""
+"""Tables in Markdown, the places in docs where they are kept, and the options that ask for them."""
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,3 +40,16 @@ def keep(page: str, name: str, text: str) -> None:
 
 def _between(name: str) -> re.Pattern[str]:
     return re.compile(rf"(<!-- {name}: begin\b[^>]*-->)\n(.*?)(<!-- {name}: end -->)", re.DOTALL)
+
+
+def arguments(about: str | None, figures: Path, page: str) -> argparse.ArgumentParser:
+    """The command line of a benchmark that measures trees."""
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--depth", type=int, default=6)
+    parser.add_argument("--latency", type=float, default=0.05, help="seconds before each reply")
+    parser.add_argument("--json", type=Path, default=figures, help="where the figures go")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {page}")
+    return parser

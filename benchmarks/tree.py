@@ -20,13 +20,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.clients import CLIENTS
 from benchmarks.server import ROOT, Served, size
-from benchmarks.tables import keep, table
+from benchmarks.tables import arguments, keep, table
 
 PAGE = "docs/performance.md"
 JSON = ROOT / ".cache" / "bench" / "tree.json"
@@ -171,15 +170,7 @@ def _version(package: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--depth", type=int, default=6)
-    parser.add_argument("--latency", type=float, default=0.05, help="seconds before each reply")
-    parser.add_argument("--json", type=Path, default=JSON, help="where the figures go")
-    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE}")
-    args = parser.parse_args(argv)
+    args = arguments(__doc__, JSON, PAGE).parse_args(argv)
     runs = measure(args.rounds, args.depth, args.latency)
     added = median(run["us"] for run in runs if run["client"] == "store")
     text = page(found := medians(runs, args.depth), added, args)

@@ -129,3 +129,20 @@ def install(folder: Path, name: str, module: str, source: str) -> dict[str, str]
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1\n")
     (info / "entry_points.txt").write_text(f"[hch.plugins]\n{name} = {module}\n")
     return {"PYTHONPATH": str(folder)}
+
+
+STUBBORN = """
+import asyncio, sys
+from hch import ScriptedModel
+
+async def reply(request):
+    try:
+        await asyncio.sleep(600)
+    except asyncio.CancelledError:
+        print("not yet", file=sys.stderr, flush=True)
+        await asyncio.sleep(600)
+
+def build():
+    return ScriptedModel(reply, name="stubborn")
+"""
+"""A plugin: a model that says `not yet` when it is stopped, and goes on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -132,10 +133,8 @@ def test_what_has_no_room_is_counted() -> None:
     assert not any(row.fold for row in rows(growth.top, 9))
 
 
-def test_refused_and_shared_questions_are_counted() -> None:
-    def script(request: object) -> str:
-        return decomposition("A?", "", "A?", "B?") if getattr(request, "form", None) else "so"
-
+def almost_over(script: Callable[[object], str]) -> Growth:
+    """A tree of two levels, but for the events that close its root."""
     seen: list[Event] = []
     run = HCH(depth=1, model=ScriptedModel(script), store="memory").begin(["Why?"])
     run.watch = seen.append
@@ -143,6 +142,14 @@ def test_refused_and_shared_questions_are_counted() -> None:
     growth = Growth(lambda: 0.0)
     for event in seen[:-2]:
         growth.take(event)
+    return growth
+
+
+def test_refused_and_shared_questions_are_counted() -> None:
+    def script(request: object) -> str:
+        return decomposition("A?", "", "A?", "B?") if getattr(request, "form", None) else "so"
+
+    growth = almost_over(script)
     assert [row.fold for row in rows(growth.top, 9) if row.fold] == ["1 refused"]
 
 
@@ -155,19 +162,13 @@ def test_without_texts_only_places_are_shown() -> None:
 
 
 def test_the_last_words_of_a_node_are_shown_for_every_status() -> None:
-    seen: list[Event] = []
     said = {"A?": "CANNOT ANSWER: nobody knows", "B?": "", "C?": "so"}
 
     def script(request: object) -> str:
         form, question = getattr(request, "form", None), getattr(request, "question", "")
         return decomposition("A?", "B?", "C?") if form else said.get(question, "all")
 
-    run = HCH(depth=1, model=ScriptedModel(script), store="memory").begin(["Why?"])
-    run.watch = seen.append
-    asyncio.run(run.finish())
-    growth = Growth(lambda: 0.0)
-    for event in seen[:-2]:
-        growth.take(event)
+    growth = almost_over(script)
     shown = text(growth, 60, 12)
     assert [line.partition("  0.0 s")[0].rstrip() for line in shown[1:4]] == [
         "├─ ? HCH_0  A? → nobody knows",

@@ -14,7 +14,7 @@ from hch.budget import Price, parse_budget
 from hch.commands._progress import Progress
 from hch.commands._words import budget, dollars, players, seconds, short
 from hch.events import Event
-from tests.commands.terminal import Screen, hch, install, two_parts
+from tests.commands.terminal import STUBBORN, Screen, hch, install, two_parts
 from tests.support import regular
 
 
@@ -135,21 +135,6 @@ def test_a_second_signal_brings_the_screen_back(home: Path) -> None:
     assert re.fullmatch(r"\nhch: go on with: hch resume \S+\n", stays(said))
     assert "\x1b[2J" not in said
 
-
-STUBBORN = """
-import asyncio, sys
-from hch import ScriptedModel
-
-async def reply(request):
-    try:
-        await asyncio.sleep(600)
-    except asyncio.CancelledError:
-        print("not yet", file=sys.stderr, flush=True)
-        await asyncio.sleep(600)
-
-def build():
-    return ScriptedModel(reply, name="stubborn")
-"""
 
 BROKEN = """
 import asyncio

@@ -13,7 +13,7 @@ import pytest
 
 from hch import HCH, ScriptedModel
 from hch.stores.sqlite import SqliteStore
-from tests.commands.terminal import Done, Screen, hch, install, rules, two_parts
+from tests.commands.terminal import STUBBORN, Done, Screen, hch, install, rules, two_parts
 
 Typed = Callable[..., Done]
 SLOW = 600.0
@@ -46,22 +46,6 @@ def test_a_signal_stops_a_run_and_the_line_it_prints_goes_on(
     nodes = json.loads(hch("show", "--json", "--store", "a b.db").out)["nodes"]
     attempts = [[t["attempts"] for t in node["thoughts"]] for node in nodes]
     assert attempts == [[1, 1], [1], [2]]  # only the call in flight is sent again
-
-
-STUBBORN = """
-import asyncio, sys
-from hch import ScriptedModel
-
-async def reply(request):
-    try:
-        await asyncio.sleep(600)
-    except asyncio.CancelledError:
-        print("not yet", file=sys.stderr, flush=True)
-        await asyncio.sleep(600)
-
-def build():
-    return ScriptedModel(reply, name="stubborn")
-"""
 
 
 @pytest.mark.leaves_open
