@@ -57,6 +57,12 @@ class Screen:
         while text.encode() not in self.seen:
             assert self._more(), f"{text!r} was not written, only {self.seen!r}"
 
+    def more(self, text: str, times: int) -> None:
+        """Read on until the text was written so many times more."""
+        wanted = self.seen.count(text.encode()) + times
+        while self.seen.count(text.encode()) < wanted:
+            assert self._more(), f"{text!r} was not written so often, only {self.seen!r}"
+
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
@@ -146,3 +152,28 @@ def build():
     return ScriptedModel(reply, name="stubborn")
 """
 """A plugin: a model that says `not yet` when it is stopped, and goes on."""
+
+GATED = """
+import asyncio
+from pathlib import Path
+from hch import ScriptedModel
+from hch.models.scripted import build as scripted
+
+def build(arg):
+    rules = scripted(arg)
+
+    async def reply(request):
+        if request.question == "Small two?":
+            await asyncio.to_thread(Path("gate").read_text)
+        return await rules.complete(request)
+
+    return ScriptedModel(reply, name="gated")
+"""
+"""A plugin: `gated:RULES` answers `Small two?` when something is written to the FIFO `gate`."""
+
+
+def gated(home: Path) -> tuple[str, dict[str, str]]:
+    """The model of `two_parts` behind a gate: its spec, and the environment that finds it."""
+    os.mkfifo(home / "gate")
+    env = install(home, "models.gated", "gated_", GATED)
+    return two_parts(home / "rules.toml").replace("scripted:", "gated:"), env

@@ -14,7 +14,7 @@ from hch.budget import Price, parse_budget
 from hch.commands._progress import Progress
 from hch.commands._words import budget, dollars, players, seconds, short
 from hch.events import Event
-from tests.commands.terminal import STUBBORN, Screen, hch, install, two_parts
+from tests.commands.terminal import STUBBORN, Screen, gated, hch, install, two_parts
 from tests.support import regular
 
 
@@ -77,9 +77,11 @@ def drawn(said: str) -> list[list[str]]:
 
 
 def test_a_terminal_gets_a_tree_that_is_taken_away(home: Path) -> None:
-    model = two_parts(home / "rules.toml", latency=1)
+    model, env = gated(home)
     words = ("ask", "Big?", "--depth", "1", "-m", model)
-    with Screen(*words, columns=60, rows=14, TERM="xterm") as screen:
+    with Screen(*words, columns=60, rows=14, TERM="xterm", **env) as screen:
+        screen.until("awaits 1 of 2")
+        (home / "gate").write_text("")
         said = screen.rest()
         assert screen.code == 0
     assert re.fullmatch(
@@ -88,7 +90,8 @@ def test_a_terminal_gets_a_tree_that_is_taken_away(home: Path) -> None:
     for drawing in (drawings := drawn(said)):
         assert len(drawing) == 14
         assert {len(line) for line in drawing} == {60}
-    rows = [" ".join(line.split()) for line in drawings[0]]
+    waits = next(lines for lines in drawings if "awaits 1 of 2" in lines[0])
+    rows = [" ".join(line.split()) for line in waits]
     assert rows[0] == "… HCH_1 Big? awaits 1 of 2"
     assert rows[1].startswith("├─ ✓ HCH_0 Small one? → one ")
     assert rows[2].startswith("└─ ")
@@ -98,10 +101,12 @@ def test_a_terminal_gets_a_tree_that_is_taken_away(home: Path) -> None:
 
 @pytest.mark.parametrize("size", [(20, 3), (1, 1), (7, 2), (200, 60)])
 def test_it_follows_the_size_of_the_screen(home: Path, size: tuple[int, int]) -> None:
-    model = two_parts(home / "rules.toml", latency=1.5)
-    with Screen("ask", "Big?", "--depth", "1", "-m", model, TERM="xterm") as screen:
-        screen.until("thinking")
+    model, env = gated(home)
+    with Screen("ask", "Big?", "--depth", "1", "-m", model, TERM="xterm", **env) as screen:
+        screen.until("awaits 1 of 2")
         screen.resize(*size)
+        screen.more("\x1b[H", 2)
+        (home / "gate").write_text("")
         said = screen.rest()
         assert screen.code == 0
     assert stays(said).startswith("three\n")
