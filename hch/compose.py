@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from hch import registry
+from hch.blocking import completed
 from hch.budget import Price, root_grant
 from hch.caps import cap_of, raised
 from hch.casting import Casting
@@ -77,26 +76,7 @@ class HCH:
 
     def ask_sync(self, question: str | Question, *, context: Sequence[str | Text] = ()) -> Result:
         """`ask` for code that awaits nothing; inside a running loop it works in a thread."""
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return asyncio.run(self.ask(question, context=context))
-        stop: list[Callable[[], object]] = []
-
-        async def ask() -> Result:
-            task, loop = asyncio.current_task(), asyncio.get_running_loop()
-            assert task is not None
-            stop.append(lambda: loop.call_soon_threadsafe(task.cancel))
-            return await self.ask(question, context=context)
-
-        with ThreadPoolExecutor(1) as thread:
-            answer = thread.submit(lambda: asyncio.run(ask()))
-            try:
-                return answer.result()
-            except BaseException:
-                for cancel in stop if not answer.done() else ():
-                    cancel()
-                raise
+        return completed(lambda: self.ask(question, context=context))
 
     def begin(
         self, questions: Sequence[str | Question], *, context: Sequence[str | Text] = ()

@@ -204,8 +204,10 @@ def _url(given: str | None) -> str:
     except ValueError:
         sound = False
     if not sound or parts.username or parts.password or parts.query or parts.fragment:
-        raise UsageError("base_url must be like http://HOST:PORT/v1 or https://HOST/v1, without a "
-                         "user, a query or a key: name a key's variable by api_key_env=")  # fmt: skip
+        raise UsageError(
+            "base_url must be like http://HOST:PORT/v1 or https://HOST/v1, without a user, a query "
+            "or a key: name a key's variable by api_key_env="
+        )
     return parts._replace(netloc=parts.netloc.lower()).geturl().rstrip("/")
 
 
