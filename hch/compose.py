@@ -19,12 +19,13 @@ from hch.config import Config, Defaults, File, look
 from hch.errors import ConfigError, UsageError
 from hch.forecast import Estimate, Unwritten, estimate
 from hch.prices import source
-from hch.prompts import PromptSet, reader, shipped
+from hch.prompts import PromptSet, folder, reader, shipped
 from hch.protocols import Model, Person, Store, Strategy
 from hch.rates import Rate
 from hch.registry import Spec
 from hch.rules import Limits, Player, Rules
 from hch.run import Calling, Result, Run, Setup, roots_of
+from hch.settings import is_spec
 from hch.trace import Trace
 from hch.types import Question, Text
 
@@ -172,11 +173,11 @@ class HCH:
     @cached_property
     def kept_in(self) -> Store:
         """The store, opened."""
-        store = self.store or self.config.store
+        stores = registry.names("stores")
+        store = self.store or self.config.kept_in(stores)
         if not isinstance(store, str):
             return store
-        known = store.split(":")[0].split(",")[0] in registry.names("stores")
-        spec = Spec.parse(store) if known else Spec("sqlite", store)
+        spec = Spec.parse(store) if is_spec(store, stores) else Spec("sqlite", store)
         return cast(Store, registry.build("stores", spec))
 
     @cached_property
@@ -240,9 +241,7 @@ class HCH:
 
     def _prompts(self) -> PromptSet:
         named = self.chosen.prompts
-        folders = [Path(named)] if named else []
-        if not all(map(_is_folder, folders)):
-            raise UsageError(f"the prompts folder {named} is no folder")
+        folders = [folder(named)] if named else []
         return PromptSet(reader([*folders, shipped()]), self._wanted())
 
     def _setup(self, prompts: PromptSet, cap: Price, seconds: float | None) -> Setup:
@@ -275,13 +274,6 @@ class HCH:
             "answer_tokens": self.chosen.answer_tokens,
             **self.casting.recipe(),
         }
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):  # a name that is too long, or that none can have
-        return False
 
 
 def _by_level(players: Sequence[str]) -> str:

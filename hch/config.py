@@ -1,13 +1,12 @@
 """Settings by precedence: flags > environment > `hch.toml` > the user's file > defaults.
 
-Keys are named by environment variable, are held as
-`SecretStr`, and stand in no file.
+Keys are named by environment variable, are held as `SecretStr`, and stand in no file.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,9 +17,19 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from hch import settings
 from hch.environment import variables
 from hch.errors import ConfigError
-from hch.settings import Defaults, File, PriceRow, Written
+from hch.settings import Defaults, File, PriceRow, Written, is_spec
 
-__all__ = ["FILE", "Config", "Defaults", "File", "Look", "PriceRow", "look", "user_file"]
+__all__ = [
+    "FILE",
+    "Config",
+    "Defaults",
+    "File",
+    "Look",
+    "PriceRow",
+    "home_folder",
+    "look",
+    "user_file",
+]
 
 FILE = "hch.toml"
 
@@ -36,8 +45,8 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 class Config(BaseModel):
     """The settings in force, where the nearest `hch.toml` lies, and the keys by variable name.
 
-    `origin` says by dotted key (`defaults.model`) which file and line, or which variable, a setting
-    came from.
+    `store` is as it is named, and `store_path` what it is as a path: see `kept_in`. `origin` says
+    by dotted key (`defaults.model`) which file and line, or which variable, a setting came from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +55,7 @@ class Config(BaseModel):
     root: Path | None = None
     keys: dict[str, SecretStr] = {}
     store: str
+    store_path: str | None = None
     origin: dict[str, str] = {}
 
     @classmethod
@@ -60,6 +70,13 @@ class Config(BaseModel):
             raise ConfigError(seen.problems[0])
         return seen.config
 
+    def kept_in(self, stores: Collection[str]) -> str:
+        """The store's spec, where it names one of these plugins, else its path.
+
+        A path is meant from the folder of the file that it stands in.
+        """
+        return self.store if is_spec(self.store, stores) else self.store_path or self.store
+
     def model(self, spec: str) -> str:
         """A model's spec, an alias of the configuration replaced by what it stands for."""
         return _unaliased(spec, self.file.models)
@@ -72,7 +89,11 @@ class Config(BaseModel):
         """The configured model, else that of the first key that is set, else None."""
         if self.file.defaults.model:
             return self.model(self.file.defaults.model)
-        return next((model for key, model in KEYED_DEFAULTS if key in self.keys), None)
+        return next((model for _, model in self.by_key()), None)
+
+    def by_key(self) -> list[tuple[str, str]]:
+        """The keys that are set, each with the model that it chooses where none is named."""
+        return [(key, model) for key, model in KEYED_DEFAULTS if key in self.keys]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +115,7 @@ class Look:
 def look(start: Path | None = None, environ: Mapping[str, str] | None = None) -> Look:
     """Read everything, from the folder `start` upwards, and collect all that is wrong."""
     env = variables() if environ is None else environ
-    home = _home(env)
+    home = home_folder(env)
     root = next((f for f in _upwards(start) if os.path.lexists(f / FILE)), None)
     places = dict.fromkeys([user_file(env), *([root / FILE] if root else [])])
     files = tuple(settings.read(place, home) for place in places)
@@ -123,6 +144,7 @@ def look(start: Path | None = None, environ: Mapping[str, str] | None = None) ->
         root=root,
         keys={name: SecretStr(v) for name, v in env.items() if name.endswith("_API_KEY") and v},
         store=file.defaults.store or str(root / "traces" / "hch.db" if root else own),
+        store_path=_store_path(files, origin, home),
         origin=origin,
     )
     return Look(config, files, tuple(problems), tuple(_strangers(env)), _ambient(env))
@@ -131,14 +153,24 @@ def look(start: Path | None = None, environ: Mapping[str, str] | None = None) ->
 def user_file(environ: Mapping[str, str] | None = None) -> Path:
     """Where the user's own file is, or would be."""
     env = variables() if environ is None else environ
-    return Path(env.get("XDG_CONFIG_HOME") or _home(env) / ".config") / "hch" / FILE
+    return Path(env.get("XDG_CONFIG_HOME") or home_folder(env) / ".config") / "hch" / FILE
 
 
-def _home(env: Mapping[str, str]) -> Path:
+def home_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """The user's own folder. Raises ConfigError where nothing says which that is."""
+    env = variables() if environ is None else environ
     try:
         return Path(env.get("HOME") or "~").expanduser()
     except RuntimeError as error:
         raise ConfigError("the home folder is not known: set HOME") from error
+
+
+def _store_path(files: Sequence[Written], origin: Mapping[str, str], home: Path) -> str | None:
+    """As a path, the store that a file names, the last one's; None where none holds."""
+    by = [written for written in files if "store" in written.data.get("defaults", {})]
+    if not by or origin["defaults.store"] in VARIABLES:
+        return None
+    return settings.beside(by[-1].data["defaults"]["store"], by[-1].path.parent, home)
 
 
 def _upwards(start: Path | None) -> tuple[Path, ...]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template as Grammar
 
-from hch.errors import PromptError
+from hch.errors import PromptError, UsageError
 from hch.types import Exchange, Message, Part, Question, Text
 
 ALWAYS = frozenset({"question", "context", "manual"})
@@ -117,6 +117,17 @@ def shipped() -> Path:
     package = Path(__file__).parent
     wheel = package / "_prompts"
     return wheel if wheel.is_dir() else package.parent / "prompts"
+
+
+def folder(name: str | Path) -> Path:
+    """A prompts folder of that name. Raises UsageError where there is none, or none can be."""
+    try:
+        there = Path(name).is_dir()
+    except (OSError, ValueError):  # too long, or with a character that no name has
+        there = False
+    if not there:
+        raise UsageError(f"the prompts folder {name} is no folder")
+    return Path(name)
 
 
 def marked(text: Text, origin: str) -> Parts:

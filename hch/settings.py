@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -72,21 +72,22 @@ class File(Table):
     prices: dict[str, PriceRow] = {}
 
 
-PLACES = ("store", "prompts")
-"""The defaults that are paths, meant from the folder of the file in which they stand."""
-
 Keys: TypeAlias = tuple[str, ...]
 Lines: TypeAlias = Mapping[Keys, int]
 
 _AT = re.compile(r" \(at line (\d+), (column \d+)\)$")
-_LONGEST = 200
+_TEXTS = (r'"{3}(?:\\.|[^\\])*?"{3,5}', r"'{3}.*?'{3,5}", r'"(?:\\.|[^"\\\n])*"', r"'[^'\n]*'")
+_REST = ("#[^\n]*", r"(?P<opens>[\[{])", r"(?P<closes>[\]}])", r"(?P<end>\n)")
+_TOKEN = re.compile("|".join(_TEXTS + _REST), re.DOTALL)
+"""What decides where a statement of sound TOML ends: its texts, comments, brackets and newlines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
     """An `hch.toml` as it was read: the tables of what is sound in it, and what is wrong.
 
-    `origin` says by dotted key (`defaults.model`) the file and the line that it stands in.
+    A store is as it was written: whether it is a path, only the plugins tell (`is_spec`). `origin`
+    says by dotted key (`defaults.model`) the file and the line that it stands in.
     """
 
     path: Path
@@ -114,10 +115,8 @@ def read(path: Path, home: Path) -> Written:
             problems.append(_told(path, lines, fault["loc"], fault["type"], fault["msg"]))
             _drop(data, [str(step) for step in fault["loc"]])
     defaults = data.get("defaults", {})
-    for key in PLACES:
-        spec = key == "store" and (":" in defaults.get(key, "") or defaults.get(key) == "memory")
-        if key in defaults and not spec:
-            defaults[key] = beside(defaults[key], path.parent, home)
+    if "prompts" in defaults:
+        defaults["prompts"] = beside(defaults["prompts"], path.parent, home)
     origin = {f"{t}.{key}": place(path, lines.get((t, key))) for t in data for key in data[t]}
     return Written(path, there=True, data=data, origin=origin, problems=tuple(problems))
 
@@ -137,40 +136,47 @@ def beside(given: str, folder: Path, home: Path) -> str:
     return str(home / given[2:] if given == "~" or given.startswith("~/") else folder / given)
 
 
+def is_spec(store: str, stores: Collection[str]) -> bool:
+    """Whether a store is named by a spec, one of these plugins, and not by a path."""
+    return re.split("[:,]", store, maxsplit=1)[0].strip() in stores
+
+
 def lines_of(text: str) -> Lines:
     """The line on which the statement begins that each key of a sound TOML text stands in.
 
-    Each statement is parsed by itself: it ends with the first line up to which it is sound. What
-    comes after one of more than `_LONGEST` lines is not found.
+    Each statement is parsed once, by itself.
     """
     found: dict[Keys, int] = {}
     table: Keys = ()
-    held: list[str] = []
     begun = 1
-    for number, line in enumerate(text.split("\n"), 1):
-        held.append(line)
-        if len(held) > _LONGEST:
-            break
-        statement = "\n".join(held) + "\n"
-        try:
-            said = tomllib.loads(statement)
-        except tomllib.TOMLDecodeError:
-            continue
-        paths = list(_paths(said))
+    for statement in _statements(text):
+        paths = list(_paths(tomllib.loads(statement)))
         header = statement.lstrip().startswith("[")
         for path in paths:
             found.setdefault(path if header else (*table, *path), begun)
         if header:
             table = paths[-1]
-        held, begun = [], number + 1
+        begun += statement.count("\n")
     return found
 
 
-def _paths(said: Mapping[str, Any]) -> Iterator[Keys]:
+def _statements(text: str) -> Iterator[str]:
+    """A sound TOML text cut after each newline that stands in no text and in no bracket."""
+    at = depth = 0
+    for token in _TOKEN.finditer(text):
+        depth += (token.lastgroup == "opens") - (token.lastgroup == "closes")
+        if token.lastgroup == "end" and not depth:
+            yield text[at : token.end()]
+            at = token.end()
+    yield text[at:]
+
+
+def _paths(said: Mapping[str, Any], steps: int = 3) -> Iterator[Keys]:
+    """The keys of nested tables, as deep as a setting can stand."""
     for key, value in said.items():
         yield (key,)
-        if isinstance(value, dict):
-            yield from ((key, *path) for path in _paths(value))
+        if isinstance(value, dict) and steps > 1:
+            yield from ((key, *path) for path in _paths(value, steps - 1))
 
 
 def _text(path: Path) -> str:

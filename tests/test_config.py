@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from hch import registry
 from hch.config import KEYED_DEFAULTS, Config, Defaults, Look, PriceRow, look
 from hch.errors import ConfigError
+from hch.settings import lines_of
 
 KEY = "sk-canary-0123456789"
 
@@ -40,6 +44,11 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
+
+
+def kept_in(config: Config) -> str:
+    """Where runs are kept, with the stores that there are."""
+    return config.kept_in(registry.names("stores"))
 
 
 # which holds
@@ -134,7 +143,7 @@ def test_without_a_file_runs_are_kept_with_the_users_data(place: Place, tmp_path
 
 def test_a_store_in_a_file_is_meant_from_that_files_folder(place: Place) -> None:
     place.has(project='defaults = {store = "kept/runs.db"}')
-    assert place.read().store == str(place.root / "kept" / "runs.db")
+    assert kept_in(place.read()) == str(place.root / "kept" / "runs.db")
 
 
 @pytest.mark.parametrize(
@@ -156,15 +165,30 @@ def test_a_path_is_meant_from_the_folder_of_its_file(
     place.has(project="", user="").has(**{whose: f"defaults = {{{key} = '{given}'}}"})
     folder = place.user.parent if whose == "user" else place.root
     config = place.read()
-    assert getattr(config.file.defaults, key) == meant.format(folder=folder, home=place.home)
-    if key == "store":
-        assert config.store == config.file.defaults.store
+    found = kept_in(config) if key == "store" else config.file.defaults.prompts
+    assert found == meant.format(folder=folder, home=place.home)
 
 
-@pytest.mark.parametrize("spec", ["memory", "sqlite:a.db", "postgres://h/d"])
+@pytest.mark.parametrize(
+    "spec", ["memory", "memory,x=1", "sqlite:a.db", "sqlite", "postgres://h/d"]
+)
 def test_a_stores_spec_is_no_path(place: Place, spec: str) -> None:
     place.has(project=f"defaults = {{store = '{spec}'}}")
-    assert place.read().store == spec
+    assert place.read().kept_in(["memory", "postgres", "sqlite"]) == spec
+
+
+@pytest.mark.parametrize("path", ["a:b/hch.db", "memory.db", "c:runs", "a,b=c", "sqlites:x"])
+def test_what_names_no_store_that_there_is_is_a_path(place: Place, path: str) -> None:
+    place.has(project=f"defaults = {{store = '{path}'}}")
+    assert kept_in(place.read()) == str(place.root / path)
+    assert kept_in(place.read({"HCH_STORE": path})) == path
+
+
+def test_a_path_is_that_of_the_file_that_holds(place: Place) -> None:
+    place.has(project="defaults = {depth = 1}", user="defaults = {store = 'a.db'}")
+    assert kept_in(place.read()) == str(place.user.parent / "a.db")
+    place.has(project="defaults = {store = 'b.db'}")
+    assert kept_in(place.read()) == str(place.root / "b.db")
 
 
 def test_a_home_that_is_no_text_is_the_stores_matter(place: Place) -> None:
@@ -285,11 +309,43 @@ def test_the_line_is_that_of_the_key(place: Place, text: str, line: int) -> None
     assert str(caught.value).startswith(where)
 
 
-def test_where_a_line_cannot_be_told_none_is(place: Place) -> None:
-    place.has("[models]\nlong = '''" + "\n" * 300 + "'''\n[defaults]\nmodle = 1\n")
-    with pytest.raises(ConfigError) as caught:
+@pytest.mark.parametrize("line", ["x" * 4000, "]" * 4000, r"\"] = [" * 500])
+def test_no_statement_is_too_long(place: Place, line: str) -> None:
+    """However often a line looks like the end of one, each statement is parsed once."""
+    texts = '"""' + f"{line}\n" * 200 + '"""'
+    lists = "[\n" + f"['{line}'],\n" * 200 + "]"
+    place.has(f"models.a = {texts}\nmodels.b = {lists}\ndefaults.modle = 1\n")
+    assert [told.removeprefix(f"{place.root}/") for told in place.look().problems] == [
+        "hch.toml, line 404: unknown key 'defaults.modle': did you mean 'model'?",
+        "hch.toml, line 202: models.b: Input should be a valid string",
+    ]
+
+
+def test_a_key_of_a_thousand_steps_is_told_like_any_other(place: Place) -> None:
+    place.has(f"models.{'a.' * 3000}a = 1")
+    with pytest.raises(ConfigError, match=r"line 1: models\.a: Input should be a valid string"):
         place.read()
-    assert str(caught.value).startswith(f"{place.root / 'hch.toml'}: unknown key 'defaults.modle'")
+
+
+VALUES = (
+    "1", "''", "'a # b'", r'"a \" ] [ \\"', "[\n  1, # ] '\n  [2],\n]", "{a = [\n'}'\n], b = '['}",
+    '"""\n[x]\n""\\"""\n"""', '""""a"""""', '"""\\\n  a = 1"""', "'''\n\"\"\"\n'''''", "''''''",
+)  # fmt: skip
+"""Values of TOML, some of many lines and with what only looks like an end."""
+
+
+@given(st.lists(st.sampled_from(["", "# '[\"", "  ", *VALUES])), st.sampled_from(["\n", "\r\n"]))
+def test_the_line_of_every_statement_is_found(parts: list[str], newline: str) -> None:
+    lines, wanted = 1, {}
+    text = ""
+    for i, part in enumerate(parts):
+        statement = f"k{i} = {part}" if part in VALUES else part
+        if part in VALUES:
+            wanted[(f"k{i}",)] = lines
+        text += f"{statement}\n"
+        lines += statement.count("\n") + 1
+    found = lines_of(text.replace("\n", newline))
+    assert {keys: line for keys, line in found.items() if len(keys) == 1} == wanted
 
 
 def test_a_prices_faults_have_the_line_of_their_key(place: Place) -> None:

@@ -2,14 +2,17 @@
 
 The `console` blocks of a section are run in order, in one folder. What needs a provider is sent to
 a server on loopback; what needs weights runs where there are some. A comment `# exit N` on a
-command says how it ends; else it ends well, or answered but not clean.
+command says how it ends; else it ends well, or answered but not clean. A command in a `text` block
+is one that a person plays: it is run in a terminal, and without one. Of what is named within a
+line, the command and its options must be there.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
-import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,13 +20,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.terminal import HCH
+from hch import cli
+from tests.commands.terminal import HCH, Screen
 from tests.loopback import Loopback, Reply, chat
 from tests.support import answering, asking, decomposition
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "README.md", *ROOT.glob("docs/*.md")))
-BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(console|python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXIT = re.compile(r"\s+# exit (\d+)\s*$")
 ELSEWHERE = ("make ", "pip ", "sqlite3 ", "python -m benchmarks")
 """What is run by `.ci/run` itself, or is slow, or is not ours."""
@@ -47,6 +51,18 @@ def commands(text: str) -> Iterator[tuple[str, str]]:
         for entry in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, shown = entry.partition("\n")
             yield command, shown
+
+
+def played() -> list[str]:
+    """The commands in `text` blocks."""
+    found = [block for page in PAGES for block in blocks((ROOT / page).read_text("utf-8"), "text")]
+    return [line for block in found for line in block.splitlines() if line.startswith("hch ")]
+
+
+def named() -> list[str]:
+    """What follows `hch` where it stands within a line of any page."""
+    texts = [(ROOT / page).read_text("utf-8") for page in PAGES]
+    return sorted({words for text in texts for words in re.findall("`hch ([^`]+)`", text)})
 
 
 def talk(body: dict) -> Reply:
@@ -80,13 +96,14 @@ def folder(home: Path) -> Path:
     return home
 
 
+def reached(folder: Path) -> dict[str, str]:
+    """What a command needs in its environment to be found."""
+    path = f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {"PATH": path, "PYTHONPATH": str(ROOT)}
+
+
 def shell(command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    env = {
-        **os.environ,
-        "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        **more,
-    }
+    env = {**os.environ, **reached(folder), **more}
     return subprocess.run(
         ["sh", "-c", command],
         cwd=folder, env=env, input="", capture_output=True, text=True, check=False, timeout=240,
@@ -134,6 +151,31 @@ def test_the_commands_of_a_section_do_what_it_says(page: str, title: str, folder
                 assert masked(said) == masked(shown), command
 
 
+@pytest.mark.parametrize("command", played())
+def test_a_command_for_a_person_wants_one(command: str, folder: Path) -> None:
+    done = shell(command, folder, OPENAI_API_KEY="sk-none", TERM="xterm")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "stdin and stderr are a terminal" in done.stderr
+    found = {**reached(folder), "OPENAI_API_KEY": "sk-none", "TERM": "xterm"}
+    with Screen(f"exec {command}", command=("sh", "-c"), **found) as screen:
+        screen.until("You are H at HCH_")
+        screen.send(signal.SIGINT)
+        screen.rest()
+        assert screen.code == 130
+
+
+@pytest.mark.parametrize("line", named())
+def test_what_is_named_within_a_line_is_there(
+    line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = line.split()
+    commands = list(itertools.takewhile(str.isidentifier, filter(str.islower, words)))
+    assert cli.run([*commands, "--help"]) == 0
+    help_ = capsys.readouterr().out
+    assert help_.startswith(" ".join(["Usage: hch", *commands[:1]]))
+    assert {word for word in words if word.startswith("-")} <= set(help_.split())
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("page", [p for p in PAGES if "gguf:" in (ROOT / p).read_text("utf-8")])
 def test_the_commands_of_a_page_that_want_weights(page: str, folder: Path) -> None:
@@ -163,7 +205,3 @@ def test_pages_link_to_pages_that_are_there() -> None:
     for page in PAGES:
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / page).read_text("utf-8")):
             assert ((ROOT / page).parent / link).exists(), f"{page}: {link}"
-
-
-def test_the_shell_is_there() -> None:
-    assert shutil.which("sh")

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hch import registry
-from hch.errors import PromptError
+from hch.errors import PromptError, UsageError
 from hch.prompts import (
     ALWAYS,
     REPAIR,
@@ -19,6 +19,7 @@ from hch.prompts import (
     PromptSet,
     context_parts,
     exchange_parts,
+    folder,
     marked,
     neutral,
     question_parts,
@@ -176,9 +177,9 @@ def test_the_words_of_templates_are_verbatim(slot: str) -> None:
 
 def test_a_prompt_is_read_from_the_first_folder_that_has_it(tmp_path: Path) -> None:
     mine, theirs = tmp_path / "mine", tmp_path / "theirs"
-    for folder, name, text in ((mine, "a", "mine"), (theirs, "a", "no"), (theirs, "b/c", "theirs")):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.md").write_text(text)
+    for place, name, text in ((mine, "a", "mine"), (theirs, "a", "no"), (theirs, "b/c", "theirs")):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / f"{name}.md").write_text(text)
     read = reader([mine, theirs])
     assert (read("a"), read("b/c")) == ("mine", "theirs")
     with pytest.raises(PromptError, match=f"no prompt 'x' in {mine}, {theirs}"):
@@ -432,3 +433,11 @@ def test_one_huge_refused_question_is_shown_in_part() -> None:
     huge = "word " * 1_000_000
     shown = Message("user", exchange_parts([exchange(huge, Answer("refused", None, huge))])).content
     assert len(shown) < 5000
+
+
+def test_a_folder_is_one_that_is_there(tmp_path: Path) -> None:
+    assert folder(str(tmp_path)) == folder(tmp_path) == tmp_path
+    (tmp_path / "file").touch()
+    for name in ("nowhere", "file", "file/x", "a" * 5000, "a\0b", "\ud800"):
+        with pytest.raises(UsageError, match="is no folder"):
+            folder(f"{tmp_path}/{name}")

@@ -8,6 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from hch.commands._words import budget, count, dollars, players, short
+from hch.safe_text import one_line
 
 if TYPE_CHECKING:
     from hch.budget import Price
@@ -36,7 +37,7 @@ def foreseen(
 def _page(hch: HCH, estimate: Estimate, fanout: int | None) -> Iterator[str]:
     from hch.forecast import ANSWER, FANOUT, QUESTION
 
-    yield f"{players([player.spec for player in hch.players])}; nothing was sent"
+    yield one_line(f"{players([player.spec for player in hch.players])}; nothing was sent")
     priced = not hch.unpriced
     rows: list[tuple[str, ...]] = [HEAD]
     prices = (estimate.least, estimate.typical, estimate.most)
@@ -62,7 +63,7 @@ def _page(hch: HCH, estimate: Estimate, fanout: int | None) -> Iterator[str]:
     else:
         yield "no cap; a call that has to be repeated counts again"
     for name in hch.unpriced:
-        yield f"{name} has no known price: give it under [prices] in hch.toml"
+        yield one_line(f"{name} has no known price: give it under [prices] in hch.toml")
 
 
 def _cells(price: Price, *, priced: bool) -> tuple[str, ...]:

@@ -172,7 +172,12 @@ def store(kept_in: Store) -> Iterator[Finding]:
         if place == "memory":
             yield Finding("store", "none", place, "runs are gone when their command ends")
             return
-        yield from () if "://" in place else _on_disk(Path(place).expanduser())
+        if "://" not in place:
+            try:
+                yield _on_disk(Path(place).expanduser())
+            except OSError as error:
+                yield wrong("store", place, f"it cannot be read: {error.strerror}")
+                return
         faults = kept_in.check()
         for fault in faults:
             yield wrong("store", "check", fault)
@@ -191,8 +196,8 @@ def store(kept_in: Store) -> Iterator[Finding]:
         )
 
 
-def _on_disk(path: Path) -> Iterator[Finding]:
-    """The file, and the disk that it is on or would be."""
+def _on_disk(path: Path) -> Finding:
+    """The file, and the disk that it is on or would be. Raises OSError where none can be."""
     there = path.is_file()
     folder = next(f for f in (path.absolute().parent, *path.absolute().parents) if f.is_dir())
     sized = [path, path.with_name(f"{path.name}-wal")] if there else []
@@ -204,7 +209,7 @@ def _on_disk(path: Path) -> Iterator[Finding]:
     writable = os.access(folder, os.W_OK) and (not there or os.access(path, os.W_OK))
     state: State = "wrong" if not writable else "fine" if there else "none"
     said += "" if writable else "; it cannot be written: see who may, or name another with --store"
-    yield Finding("store", state, str(path), said, {"bytes": size, "free": free})
+    return Finding("store", state, str(path), said, {"bytes": size, "free": free})
 
 
 def _bytes(n: int) -> str:

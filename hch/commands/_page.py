@@ -8,13 +8,14 @@ or a sentence, and deeper lines go on with it. `Examples` stay as they are.
 from __future__ import annotations
 
 import re
-import shutil
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from hch.commands._terminal import columns
 from hch.errors import HchError
 
 NARROW = 60
@@ -91,7 +92,7 @@ def group(alone: Callable[..., None], **commands: Callable[..., None]) -> typer.
 
 def width() -> int:
     """How wide a page is: that of the terminal, 80 columns at most."""
-    return max(min(shutil.get_terminal_size().columns, 80) - 2, 22)
+    return max(min(columns(sys.stdout, 80), 80) - 2, 22)
 
 
 def write_rows(formatter: Any, rows: list[tuple[str, str]]) -> None:

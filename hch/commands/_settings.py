@@ -6,21 +6,18 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from hch import registry
 from hch.budget import parse_budget
+from hch.commands._placeholders import ANY_TASK, uses
 from hch.compose import HCH
 from hch.config import Config, Look
 from hch.errors import ConfigError, HchError, PromptError, UsageError
 from hch.models.scripted import ScriptedModel
-from hch.prompts import ALWAYS, REPAIR, REPAIR_PLACEHOLDERS, Prompt
+from hch.prompts import Prompt, folder
 from hch.protocols import Model
 from hch.registry import Spec
-
-ANY_TASK = "arithmetic"
-"""The task for what is built to be looked at: players are checked by themselves."""
 
 
 def model_of(config: Config, spec: str) -> Model:
@@ -84,8 +81,8 @@ def _checks(config: Config) -> dict[str, Callable[[Any], object]]:
         "depth": lambda depth: HCH(depth=depth, config=config).levels,
         "budget": parse_budget,
         "task": lambda spec: HCH(task=spec, config=config).casting.task,
-        "prompts": lambda folder: check_folder(Path(folder)),
-        "store": lambda place: HCH(store=place, config=config).kept_in,
+        "prompts": folder,
+        "store": lambda _: HCH(config=config).kept_in,
     }
 
 
@@ -107,7 +104,7 @@ def _in_defaults(look: Look) -> Iterator[str]:
         key, at = f"defaults.{name}", config.origin.get(f"defaults.{name}")
         if at and _stands(config, name) == key:  # aliases are checked where they stand
             yield from _told(f"{at}: {key}", partial(check, getattr(defaults, name)))
-    for told in prompt_problems(Path(defaults.prompts)) if defaults.prompts else ():
+    for told in _prompt_problems(defaults.prompts) if defaults.prompts else ():
         yield f"{config.origin['defaults.prompts']}: defaults.prompts: {told}"
 
 
@@ -135,40 +132,21 @@ def _told(at: str, check: Callable[[], object]) -> Iterator[str]:
         yield f"{at}: {error}"
 
 
-def check_folder(folder: Path) -> None:
-    """Raises UsageError where the prompts folder is none."""
-    if not folder.is_dir():
-        raise UsageError(f"the prompts folder {folder} is no folder")
-
-
-def prompt_problems(folder: Path) -> Iterator[str]:
+def _prompt_problems(named: str) -> Iterator[str]:
     """What is wrong with the prompt files of a folder; what no strategy uses is let be."""
-    wanted = _wanted()
-    for path in sorted(folder.rglob("*.md")):
-        name = os.fspath(path.relative_to(folder).with_suffix(""))
-        if name in wanted:
+    try:
+        there = folder(named)
+    except UsageError:  # which is told of the setting
+        return
+    used = uses().by_prompt
+    for path in sorted(there.rglob("*.md")):
+        name = os.fspath(path.relative_to(there).with_suffix(""))
+        if name in used:
             try:
-                Prompt.parse(name, path.read_text("utf-8"), wanted[name])
+                Prompt.parse(name, path.read_text("utf-8"), used[name].placeholders)
             except PromptError as error:
                 yield f"{path}: {error}"
             except (OSError, UnicodeDecodeError) as error:
                 yield f"{path}: it cannot be read: {getattr(error, 'strerror', None) or error}"
-        elif near := get_close_matches(name, wanted, 1, 0.8):
+        elif near := get_close_matches(name, used, 1, 0.8):
             yield f"{path}: no strategy has a prompt {name!r}: did you mean {near[0]!r}?"
-
-
-def _wanted() -> dict[str, frozenset[str]]:
-    """The placeholders of every prompt, of every strategy that can be built by its name alone."""
-    wanted = {REPAIR: REPAIR_PLACEHOLDERS}
-    stand_in = ScriptedModel({})
-    for name in registry.names("strategies"):
-        hch = HCH(
-            depth=0, strategy=name, model=stand_in, task=ANY_TASK, config=Config(store="memory")
-        )
-        try:
-            layers = hch.players[0].layers
-        except HchError:
-            continue
-        for layer in layers:
-            wanted |= {prompt: more | ALWAYS for prompt, more in layer.prompts.items()}
-    return wanted

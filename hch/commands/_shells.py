@@ -10,12 +10,8 @@ from __future__ import annotations
 import re
 import shlex
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Literal, TypeAlias
-
-import typer
 
 from hch.commands._completion import FILES, FOLDERS
 from hch.commands._terminal import say, tell
@@ -104,7 +100,9 @@ SCRIPTS: dict[Shell, str] = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 
 def install(shell: Shell) -> None:
     """Write a shell's script where it looks, or have its own file read it. Raises HchError."""
-    home = Path.home()
+    from hch.config import home_folder
+
+    home = home_folder()
     config = Path(variable("XDG_CONFIG_HOME") or home / ".config")
     try:
         if shell == "fish":
@@ -123,7 +121,7 @@ def install(shell: Shell) -> None:
 def _write(script: Path, shell: Shell) -> None:
     script.parent.mkdir(parents=True, exist_ok=True)
     script.write_text(SCRIPTS[shell] + "\n", "utf-8")
-    say(str(script))
+    say(one_line(str(script)))
 
 
 def _read_by(file: Path, script: Path) -> None:
@@ -133,7 +131,7 @@ def _read_by(file: Path, script: Path) -> None:
     if line not in old.splitlines():
         with file.open("a", encoding="utf-8") as added:
             added.write(f"{'' if old.endswith(chr(10)) or not old else chr(10)}{line}\n")
-        say(str(file))
+        say(one_line(str(file)))
 
 
 def answer(command: Any, words: list[str]) -> None:
@@ -150,14 +148,13 @@ def answer(command: Any, words: list[str]) -> None:
 
 
 def _lines(command: Any, before: list[str], last: str, shell: str) -> list[str]:
+    from typer._completion_classes import BashComplete  # what it inherits is the same for any shell
+
     joined = last.startswith("--") and "=" in last and "--" not in before
     option = last[: last.index("=") + 1] if joined else ""
-    usage_error = typer.BadParameter.__mro__[1]
-    # where click's part lies differs between the versions of typer
-    click = import_module(usage_error.__module__.rpartition(".")[0] + ".shell_completion")
-    asked = SimpleNamespace(cli=command, ctx_args={}, prog_name="hch")  # the class is abstract
+    asked = BashComplete(command, {}, "hch", "")
     lines = []
-    for item in click.ShellComplete.get_completions(asked, before, last):
+    for item in asked.get_completions(before, last):
         value, about = option + item.value, one_line(item.help or "", _HELP)
         if item.help in (FILES, FOLDERS):
             lines.append(item.help)

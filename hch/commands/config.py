@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from re import fullmatch
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from typer import Context, Exit, Option, Typer
@@ -17,7 +17,7 @@ from hch.errors import ConfigError, UsageError
 from hch.safe_text import one_line, safe_text
 
 if TYPE_CHECKING:
-    from hch.config import Look
+    from hch.config import Config, File, Look
 
 OriginOption: TypeAlias = Annotated[
     bool, Option("--origin", help="Say of each where it comes from.")
@@ -57,14 +57,15 @@ def show(origin: OriginOption = False, as_json: JsonOption = False) -> None:
       hch config show --origin
       hch config show --json
     """
-    from hch.config import Config, look
+    from hch.config import look
 
-    Config.read()  # raises what is wrong
     seen = look()
+    if seen.problems:
+        raise ConfigError(seen.problems[0])
     if as_json:
         say_json(_data(seen))
         return
-    rows = [(f"{name} = {_toml(value)}", at) for name, value, at in _set(seen)]
+    rows = [(_line(name, value), at) for name, value, at in _set(seen)]
     width = min(60, max(len(said) for said, _ in rows))
     for said, at in rows:
         say(f"{said:{width}}  # {one_line(at)}" if origin else said)
@@ -146,7 +147,7 @@ def sample() -> str:
 
 def _set(seen: Look) -> Iterator[tuple[str, Any, str]]:
     """Every setting that has a value: its dotted key as TOML has it, and where it comes from."""
-    file, origin = seen.config.file, seen.config.origin
+    file, origin = _in_force(seen.config), seen.config.origin
     for key, value in file.defaults.model_dump(exclude_none=True).items():
         yield f"defaults.{key}", value, origin.get(f"defaults.{key}", "default")
     for table, rows in (("models", file.models), ("players", file.players)):
@@ -162,7 +163,7 @@ def _besides(seen: Look) -> Iterator[str]:
     defaults = seen.config.file.defaults
     if unset := [name for name, value in defaults if value is None]:
         yield f"not set: {', '.join(unset)}"
-    yield f"runs are kept in {seen.config.store}"
+    yield f"runs are kept in {_kept_in(seen.config)}"
     yield f"keys that are set: {', '.join(sorted(seen.config.keys)) or 'none'}"
     for file in seen.files:
         yield f"looked at {file.path}{'' if file.there else ', which is not there'}"
@@ -175,20 +176,46 @@ def _data(seen: Look) -> dict[str, Any]:
             key: {"value": value, "origin": origin.get(f"{table}.{key}", "default")}
             for key, value in rows.items()
         }
-        for table, rows in config.file.model_dump().items()
+        for table, rows in _in_force(config).model_dump().items()
     }
     return tables | {
-        "kept_in": config.store,
+        "kept_in": _kept_in(config),
         "root": config.root and str(config.root),
         "keys": sorted(config.keys),
         "files": [{"path": str(file.path), "there": file.there} for file in seen.files],
     }
 
 
+def _kept_in(config: Config) -> str:
+    from hch import registry
+
+    return config.kept_in(registry.names("stores"))
+
+
+def _in_force(config: Config) -> File:
+    """The settings, with a store that means the same wherever it stands."""
+    defaults = config.file.defaults
+    if defaults.store is None:
+        return config.file
+    meant = defaults.model_copy(update={"store": _kept_in(config)})
+    return config.file.model_copy(update={"defaults": meant})
+
+
+def _line(name: str, value: Any) -> str:
+    """A setting as TOML; commented out where the value is no text in Unicode, as none can hold."""
+    line = f"{name} = {_toml(value)}"
+    return f"# {line}" if re.search("[\ud800-\udfff]", str(value)) else line
+
+
 def _key(name: str) -> str:
-    return name if fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
 
 
 def _toml(value: Any) -> str:
     """A value as TOML; what is not safe to show is shown as its number."""
-    return safe_text(json.dumps(value, ensure_ascii=False))
+    said = json.dumps(value, ensure_ascii=False)
+    return "".join(c if safe_text(c) == c else _number(c) for c in said)
+
+
+def _number(c: str) -> str:
+    return f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"

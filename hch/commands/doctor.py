@@ -72,6 +72,7 @@ def _page(findings: Iterable[Finding]) -> str:
 
 
 def _findings(seen: Look, *, call: bool) -> Iterator[Finding]:
+    from hch import registry
     from hch.commands._health import connected, installed, store, tried
     from hch.compose import HCH
 
@@ -86,7 +87,7 @@ def _findings(seen: Look, *, call: bool) -> Iterator[Finding]:
     try:
         kept_in = HCH(config=seen.config).kept_in
     except HchError as error:
-        yield wrong("store", one_line(seen.config.store), error)
+        yield wrong("store", seen.config.kept_in(registry.names("stores")), error)
     else:
         yield from store(kept_in)
     yield from _terminal(seen.ambient)

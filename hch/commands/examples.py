@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import sys
 import textwrap
 import tomllib
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from typer import Argument, Option
 
 from hch.commands._completion import Found
 from hch.commands._given import check_filled
-from hch.commands._terminal import say, say_json
+from hch.commands._terminal import columns, say, say_json
 from hch.errors import UsageError
 
 
@@ -89,7 +89,7 @@ def examples(
     if as_json:
         say_json([asdict(example) for example in found])
         return
-    width = max(min(shutil.get_terminal_size().columns, 80), 24)
+    width = max(min(columns(sys.stdout, 80), 80), 24)
     pages = groupby(found, key=lambda example: example.topic)
     say("\n\n".join(_page(topic, list(some), width) for topic, some in pages))
 

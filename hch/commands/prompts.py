@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from typer import Argument, Context, Option, Typer
 
 from hch import prompts as files
-from hch import registry
 from hch.commands._completion import complete_folder, complete_prompt
 from hch.commands._given import check_filled
 from hch.commands._page import group
+from hch.commands._placeholders import Use, uses
 from hch.commands._terminal import say, say_json, say_raw, tell
-from hch.errors import HchError, PromptError, UsageError
+from hch.errors import PromptError, UsageError
 from hch.safe_text import one_line
-
-if TYPE_CHECKING:
-    from hch.protocols import Strategy
 
 Origin: TypeAlias = Literal["shipped", "copied", "changed", "added", "unused", "missing"]
 
@@ -75,6 +72,7 @@ def prompts(ctx: Context, folder: FolderOption = None, as_json: JsonOption = Fal
     Exit status:
       0  Done, also where a file was found to be wrong.
       2  An unknown name, a folder that is none, or a file that would be overwritten.
+      6  A prompt that cannot be read, or a wrong setting.
 
     Examples:
       hch prompts
@@ -121,7 +119,7 @@ def show(
     check_filled(NAME=name, prompts=folder)
     above = ctx.parent.params if ctx.parent else {}
     folders = _folders(folder or above.get("folder"))
-    known = sorted({*_used(), *(found for place in folders for found in _in(place))})
+    known = sorted({*uses().by_prompt, *(found for place in folders for found in _in(place))})
     say_raw(files.reader(folders)(_known(name, known)).removesuffix("\n"))
 
 
@@ -165,10 +163,12 @@ def copy(
 
 
 def _list(given: str | None, *, as_json: bool) -> None:
-    used = _used()
+    used = uses()
+    for why in used.left_out:
+        tell(f"left out: {why}")
     folders = _folders(given)
-    names = {*used, *(name for folder in folders for name in _in(folder))}
-    rows = [_row(name, folders, used) for name in sorted(names)]
+    names = {*used.by_prompt, *(name for folder in folders for name in _in(folder))}
+    rows = [_row(name, folders, used.by_prompt) for name in sorted(names)]
     if as_json:
         say_json([asdict(row) for row in rows])
         return
@@ -177,30 +177,10 @@ def _list(given: str | None, *, as_json: bool) -> None:
     tell(f"every prompt but {files.REPAIR} has {always} as well")
 
 
-def _used() -> dict[str, tuple[list[str], frozenset[str]]]:
-    """By prompt, the strategies that use it and the placeholders that they want in it."""
-    used: dict[str, tuple[list[str], frozenset[str]]] = {
-        files.REPAIR: ([], files.REPAIR_PLACEHOLDERS)
-    }
-    task = registry.build("tasks", registry.Spec("arithmetic"))
-    for name in registry.names("strategies"):
-        try:
-            strategy: Strategy = registry.build("strategies", registry.Spec(name), task=task)
-        except HchError as error:
-            tell(f"left out: {error}")
-            continue
-        for prompt, more in strategy.prompts.items():
-            strategies, _ = used.setdefault(prompt, ([], more | files.ALWAYS))
-            strategies.append(name)
-    return used
-
-
-def _row(
-    name: str, folders: list[Path], used: Mapping[str, tuple[list[str], frozenset[str]]]
-) -> Row:
-    strategies, wanted = used.get(name, ([], frozenset()))
+def _row(name: str, folders: list[Path], used: Mapping[str, Use]) -> Row:
+    use = used.get(name, Use((), frozenset()))
     *own, shipped = (_file(folder, name) for folder in folders)
-    path = next((path for path in (*own, shipped) if path.exists()), None)
+    path = next((path for path in (*own, shipped) if os.path.lexists(path)), None)
     origin: Origin = "shipped"
     if path is None:
         origin = "missing"
@@ -209,14 +189,15 @@ def _row(
     problem = near = None
     if name not in used:
         origin = "unused"
-        near = _nearest(name, list(used))
+        near = _nearest(name, used)
     elif path is not None:
         try:
-            files.Prompt.parse(name, files.reader(folders)(name), wanted)
+            files.Prompt.parse(name, files.reader(folders)(name), use.placeholders)
         except PromptError as error:
             problem = str(error)
     file = str(path) if path else None
-    return Row(name, strategies, sorted(wanted), origin, file, near, problem)
+    wanted = sorted(use.placeholders)
+    return Row(name, list(use.strategies), wanted, origin, file, near, problem)
 
 
 def _compared(path: Path, shipped: Path) -> Origin:
@@ -230,7 +211,7 @@ def _line(row: Row) -> str:
     """A line for the prompt, and one for what is to be said of it."""
     own = row.placeholders if row.name == files.REPAIR else set(row.placeholders) - files.ALWAYS
     users = "for a reply of no use" if row.name == files.REPAIR else ", ".join(row.strategies)
-    words = [f"{one_line(row.name):20}", f"{users:24}"]
+    words = [f"{one_line(row.name):20}", f"{one_line(users):24}"]
     line = "  ".join([*words, " ".join(f"${name}" for name in sorted(own))]).rstrip()
     more = SAID[row.origin]
     if row.file and more:
@@ -245,10 +226,8 @@ def _folders(given: str | None) -> list[Path]:
     """Where prompts are looked for, in order. Raises UsageError for a folder that is none."""
     from hch.config import Config
 
-    folder = given or getattr(Config.read().file.defaults, "prompts", None)
-    if folder and not Path(folder).is_dir():
-        raise UsageError(f"the prompts folder {folder} is no folder")
-    return [*([Path(folder)] if folder else []), files.shipped()]
+    folder = given or Config.read().file.defaults.prompts
+    return [*([files.folder(folder)] if folder else []), files.shipped()]
 
 
 def _in(folder: Path) -> list[str]:
@@ -269,5 +248,5 @@ def _known(name: str, known: list[str]) -> str:
     raise UsageError(f"no prompt {name!r}: {hint}there are {', '.join(known)}")
 
 
-def _nearest(name: str, known: list[str]) -> str | None:
+def _nearest(name: str, known: Collection[str]) -> str | None:
     return next(iter(get_close_matches(name, known, 1)), None)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import subprocess
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,11 +33,15 @@ class Bad:
 
 RULES = '[[rule]]\nmatch = ".*"\nreply = "so"\n'
 MISSING = "raise ModuleNotFoundError(\"No module named 'xllamacpp'\", name='xllamacpp')\n"
+LONG = "a" * 5000
 PROMPT = "--- user ---\n$question $contxt $manual\n"
 
 CASES = {
     # names
     "unknown command": Bad(("aks",), 2, "did you mean 'ask'?"),
+    "unknown command of a command": Bad(
+        ("prompts", "lst"), 2, "'lst': did you mean 'list'? see hch prompts --help"
+    ),
     "unknown model": Bad((*ASK, "-m", "opena:x"), 2, "did you mean 'openai'?"),
     "unknown strategy": Bad((*ASK, "-s", "factord"), 2, "did you mean 'factored'?"),
     "unknown task": Bad((*ASK, "--task", "arithmetics"), 2, "did you mean 'arithmetic'?"),
@@ -83,6 +89,15 @@ CASES = {
     "context that never ends": Bad((*ASK, "--context", "/dev/zero"), 2, "is a device"),
     "missing manual": Bad((*ASK, "--manual", "no.txt"), 2, "manual file no.txt"),
     "missing prompts": Bad((*ASK, "--prompts", "no"), 2, "prompts folder no is no folder"),
+    "prompts of no name that can be": Bad((*ASK, "--prompts", LONG), 2, f"{LONG} is no folder"),
+    "such prompts to be listed": Bad(("prompts", "--prompts", LONG), 2, f"{LONG} is no folder"),
+    "such prompts by a variable": Bad(
+        ("prompts", "show", "direct"), 2, f"{LONG} is no folder", env={"HCH_PROMPTS": LONG}
+    ),
+    "such prompts of the settings": Bad(
+        ASK, 6, "line 2: defaults.prompts", {"hch.toml": "[defaults]\nprompts = \"a\\u0000b\"\n"}
+    ),
+    "such prompts to be copied": Bad(("prompts", "copy", LONG), 2, "File name too long"),
     "prompt with a typo": Bad(
         (*THINKS, "--prompts", "p"),
         *(6, "prompt 'direct' lacks $context"),
@@ -110,6 +125,8 @@ CASES = {
     "store that is no file": Bad((*ASK, "--store", "."), 2, "names no file"),
     "store that is a folder": Bad((*ASK, "--store", "d"), 2, "d is a folder", {"d/x": ""}),
     "store where none can be": Bad((*ASK, "--store", "/proc/no/hch.db"), 5, "/proc/no"),
+    "store of no name that can be": Bad((*ASK, "--store", LONG), 5, "File name too long"),
+    "such a store by a variable": Bad(ASK, 5, "File name too long", env={"HCH_STORE": LONG}),
     "store that is empty": Bad((*ASK, "--store", ""), 2, "--store is empty"),
     "no runs to show": Bad(("show",), 2, "make one with hch ask"),
     "no runs to resume": Bad(("resume",), 2, "waits to be resumed"),
@@ -196,12 +213,28 @@ def test_a_store_that_another_program_has_locked(home: Path) -> None:
 
 
 def test_an_endpoint_where_nobody_is(home: Path) -> None:
-    model = "openai:x,base_url=http://127.0.0.1:9/v1"
-    done = run(Bad(("ask", "Why?", "-q", "--depth", "0", "-m", model), 6, ""), home)
+    """It takes the pauses between the attempts of a call, which no flag shortens."""
+    with closing(socket.socket()) as taken:  # and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        at = f"127.0.0.1:{taken.getsockname()[1]}/v1"
+        words = ("ask", "Why?", "-q", "--depth", "0", "-m", f"openai:x,base_url=http://{at}")
+        done = run(Bad(words, 6, ""), home)
     first, second = done.stderr.decode().splitlines()
     assert (done.returncode, done.stdout) == (6, b"")
-    assert "127.0.0.1:9/v1 does not answer" in first
+    assert f"{at} does not answer" in first
     assert second.startswith("hch: go on with: hch resume ")
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [("HCH_PROMPTS", 6, "a is no folder"), ("HCH_STORE", 5, "a  it cannot be read: File name too")],
+)
+def test_a_name_that_no_file_can_have_is_told_by_doctor(
+    name: str, code: int, said: str, home: Path
+) -> None:
+    done = run(Bad(("doctor",), code, "", env={name: LONG}), home)
+    assert (done.returncode, done.stderr) == (code, b"")
+    assert said in done.stdout.decode()
 
 
 @pytest.mark.parametrize("words", [(*ASK, "-m", "opena:x"), ("show", "no-such-run"), ("--hepl",)])

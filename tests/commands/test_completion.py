@@ -354,6 +354,12 @@ def test_it_is_installed_once_and_works(shells: Path, name: str) -> None:
     )
 
 
+def test_without_a_home_nothing_is_installed(home: Path) -> None:
+    done = hch("--install-completion", "bash", HOME="~nobody-of-that-name")
+    assert (done.code, done.out) == (6, "")
+    assert done.err == "hch: the home folder is not known: set HOME\n"
+
+
 def test_what_cannot_be_installed_is_said(home: Path) -> None:
     (home / ".config").write_text("a file")
     done = hch("--install-completion", "fish")

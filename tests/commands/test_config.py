@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hch import HCH
+from hch import HCH, registry
 from hch.commands._settings import check_in_force
 from hch.config import Config, Defaults
 from hch.errors import ConfigError
+from tests.commands.terminal import HCH as WORDS
 from tests.commands.terminal import Done, hch, install
+from tests.payloads import PAYLOADS
 
 Typed = Callable[..., Done]
 
@@ -122,16 +126,61 @@ def test_the_whole_sample_is_fine(typed: Typed, home: Path) -> None:
 # show
 
 
+def held() -> tuple[dict[str, Any], str]:
+    """The settings in force, and where runs are kept."""
+    config = Config.read()
+    settings = config.file.model_dump(exclude={"defaults": {"store"}})
+    return settings, config.kept_in(registry.names("stores"))
+
+
 def test_show_is_an_hch_toml_that_makes_it_so(typed: Typed, home: Path) -> None:
     (home / "hch.toml").write_text(SETTING.sub("", SAMPLE), "utf-8")
     with (home / "hch.toml").open("a", encoding="utf-8") as file:
         file.write("'ollama:x y.z' = { input = 1e-3, output = 0, reasoning = 2 }\n")
-    before = Config.read().file
+    before = held()
     for words in (("config",), ("config", "show"), ("config", "show", "--origin")):
         shown = typed(*words)
         assert (shown.code, shown.err) == (0, "")
         (home / "hch.toml").write_text(shown.out, "utf-8")
-        assert Config.read().file == before
+        assert held() == before
+
+
+def quoted(text: str) -> str:
+    raw = (c if c.isprintable() and c not in '\\"' else f"\\U{ord(c):08x}" for c in text)
+    return f'"{"".join(raw)}"'
+
+
+def test_whatever_is_set_show_makes_it_so(typed: Typed, home: Path) -> None:
+    """Every payload and every character of the first planes, as a name and as a value."""
+    ranges = ((0, 0xD800), (0xE000, 0x11000), (0x1BCA0, 0x1D200), (0xE0000, 0xE1000))
+    texts = [p.text for p in PAYLOADS if p.text.encode("utf-8", "replace").decode() == p.text]
+    texts.append("".join(chr(c) for low, high in ranges for c in range(low, high)))
+    rows = "".join(f"{quoted(text)} = {quoted(f'openai:{text}')}\n" for text in texts)
+    places = f"store = {quoted(texts[0])}\nprompts = {quoted(texts[1])}\n"
+    (home / "hch.toml").write_text(f"[defaults]\n{places}[models]\n{rows}", "utf-8")
+    before = held()
+    assert len(before[0]["models"]) == len(texts)
+    for words in (("config",), ("config", "--origin")):
+        shown = typed(*words)
+        assert (shown.code, shown.err) == (0, "")
+        (home / "hch.toml").write_text(shown.out, "utf-8")
+        assert held() == before
+
+
+def test_what_no_toml_can_hold_is_shown_as_a_comment(home: Path) -> None:
+    shown = hch("config", HCH_MODEL="\udcff", HCH_DEPTH="3").out
+    assert shown.startswith('# defaults.model = "\\udcff"\n')
+    assert tomllib.loads(shown)["defaults"]["depth"] == 3
+
+
+@pytest.mark.parametrize("store", ["kept/runs.db", "a:b/runs.db"])
+def test_a_store_is_the_same_one_from_every_folder(home: Path, store: str) -> None:
+    (home / "hch.toml").write_text(f"[defaults]\nstore = '{store}'\n")
+    (home / "sub").mkdir()
+    asked = ["sh", "-c", 'cd sub && exec "$@"', "sh", *WORDS, "ask", "What is 2 + 3?", "-q"]
+    subprocess.run(asked, check=True, capture_output=True)
+    assert (home / store).is_file()
+    assert f"# runs are kept in {home / store}\n" in hch("config").out
 
 
 def test_show_tells_where_each_comes_from(typed: Typed, home: Path) -> None:

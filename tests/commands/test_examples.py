@@ -17,7 +17,7 @@ import pytest
 from hch import registry
 from hch.commands import _application
 from hch.commands.examples import Example, every, topics
-from tests.commands.terminal import Done
+from tests.commands.terminal import Done, Screen
 
 Typed = Callable[..., Done]
 
@@ -141,10 +141,8 @@ def test_as_json(typed: Typed) -> None:
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
-def test_text_is_filled_and_lines_are_whole(
-    typed: Typed, monkeypatch: pytest.MonkeyPatch, columns: int
-) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
-    lines = typed("examples").out.splitlines()
+def test_text_is_filled_and_lines_are_whole(columns: int) -> None:
+    with Screen("examples", columns=columns) as screen:
+        lines = screen.rest().splitlines()
     assert {f"  $ {example.line}" for example in every()} <= set(lines)
     assert all(len(line) <= min(columns, 80) for line in lines if not line.startswith("  $ "))

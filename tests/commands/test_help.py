@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hch import registry
-from tests.commands.terminal import Done, hch, install
+from tests.commands.terminal import Done, Screen, hch, install
 
 Typed = Callable[..., Done]
 
@@ -20,7 +22,17 @@ PAGES = [
     ["prompts", "list"],
     ["prompts", "show"],
     ["prompts", "copy"],
+    ["config", "show"],
+    ["config", "init"],
+    ["config", "check"],
 ]
+ALL = """
+import json, sys
+from hch.cli import run
+for words in json.loads(sys.argv[1]):
+    assert run([*words, "--help"]) == 0
+    print("\\f", end="")
+"""
 
 
 def headings(page: str) -> list[str]:
@@ -39,29 +51,37 @@ def test_the_page_of_hch_has_what_a_manual_has(typed: Typed) -> None:
     assert '\n  hch ask "What is (17 + 4) * (3 - 1)?" --depth 3\n' in page
 
 
+def pages(columns: int, *lines: list[str]) -> list[str]:
+    """The pages of these commands in a terminal so wide."""
+    command = (sys.executable, "-c", ALL)
+    with Screen(json.dumps(lines), columns=columns, command=command) as screen:
+        *found, end = screen.rest().replace("\r\n", "\n").split("\f")
+        assert (screen.process.returncode, end) == (0, "")
+    return found
+
+
 @pytest.mark.parametrize("columns", [40, 80, 200])
-@pytest.mark.parametrize("words", PAGES, ids=" ".join)
-def test_a_page_fits(
-    typed: Typed, monkeypatch: pytest.MonkeyPatch, words: list[str], columns: int
-) -> None:
+def test_a_page_fits(columns: int) -> None:
     """Examples alone are never broken: they are there to be copied."""
-    monkeypatch.setenv("COLUMNS", str(columns))
-    done = typed(*words, "--help")
-    assert (done.code, done.err) == (0, "")
-    assert "\b" not in done.out
-    before, _, rest = done.out.partition("Examples:\n")
-    examples, _, after = rest.partition("\n\n")
-    assert all(len(line) <= min(columns, 80) for line in f"{before}\n{after}".splitlines())
-    assert all(line.startswith("  ") for line in examples.splitlines())
+    for words, page in zip(PAGES, pages(columns, *PAGES), strict=True):
+        assert page.startswith(" ".join(["Usage: hch", *words])[:columns].rstrip()), page
+        assert "\b" not in page
+        before, _, rest = page.partition("Examples:\n")
+        examples, _, after = rest.partition("\n\n")
+        assert all(len(line) <= min(columns, 80) for line in f"{before}\n{after}".splitlines())
+        assert all(line.startswith("  ") for line in examples.splitlines())
 
 
-def test_one_term_stands_over_its_text_where_it_is_narrow(
-    typed: Typed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
-    assert "\n  --level N\n          Leave out the nodes" in typed("show", "--help").out
-    monkeypatch.setenv("COLUMNS", "80")
-    assert re.search(r"\n  --level N +Leave out the nodes", typed("show", "--help").out)
+def test_one_term_stands_over_its_text_where_it_is_narrow() -> None:
+    [page] = pages(40, ["show"])
+    assert "\n  --level N\n          Leave out the nodes" in page
+    [page] = pages(80, ["show"])
+    assert re.search(r"\n  --level N +Leave out the nodes", page)
+
+
+def test_a_page_is_as_wide_as_the_terminal_whatever_the_environment_says(typed: Typed) -> None:
+    page = typed("show", "--help").out
+    assert hch("show", "--help", COLUMNS="40").out == page
 
 
 PLUGIN = '''

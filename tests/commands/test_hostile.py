@@ -33,24 +33,36 @@ from tests.loopback import Loopback, Reply
 from tests.payloads import PAYLOADS, Payload, plain, raw_controls
 from tests.stores.samples import opened, price, started, words
 
-MANY = """
+MANY = '''
 import json
+import os
 from pathlib import Path
 
 from hch.cli import run
 
 def code(words):
+    name, equals, value = words[0].partition("=")
+    named = equals and name.startswith(("HCH_", "TERM"))
+    if named:
+        before, os.environ[name] = os.environ.get(name), value
     try:
-        return run(words)
+        return run(words[1:] if named else words)
     except Exception as error:
         return f"{type(error).__name__} by {words!a}"[:200]
+    finally:
+        if named:
+            del os.environ[name]
+            os.environ.update({name: before} if before else {})
 
 def build():
     def many(file: Path) -> None:
-        "Runs the command lines of a file one after the other, and keeps their exit codes."
+        """Runs the command lines of a file one after the other, and keeps their exit codes.
+
+        The first word of one may be a variable and its value, NAME=VALUE, as in a shell.
+        """
         file.write_text(json.dumps([code(words) for words in json.loads(file.read_text())]))
     return many
-"""
+'''
 MODEL = """
 import json
 
@@ -230,6 +242,102 @@ def test_names_of_files(home: Path, hostile: Mapping[str, str]) -> None:
     assert codes == {2}
 
 
+SOUND = [p.text for p in PAYLOADS if p.text.encode("utf-8", "replace").decode() == p.text]
+
+
+def marks(text: str) -> set[str]:
+    """The payloads of which something is in a text."""
+    return set(re.findall(r"PWN\d{3}", text))
+
+
+def in_toml(text: str) -> str:
+    """A text as TOML has it, as it is wherever it may be."""
+    raw = (c if c.isprintable() and c not in '\\"' else f"\\U{ord(c):08x}" for c in text)
+    return f'"{"".join(raw)}"'
+
+
+def table(name: str, rows: Mapping[str, str]) -> str:
+    return f"[{name}]\n" + "".join(f"{in_toml(key)} = {said}\n" for key, said in rows.items())
+
+
+def test_what_it_may_cost(home: Path, hostile: Mapping[str, str]) -> None:
+    """A tree in which every level is played by another model, none of a known price."""
+    names = [text.replace(",", ";") for text in SOUND]
+    models = {f"m{n}": in_toml(f"openai:{name}") for n, name in enumerate(names)}
+    (home / "hch.toml").write_text(table("models", models))
+    ask = ["ask", "Why?", "--dry-run", "--depth", str(len(names) - 1), "--budget", "9calls"]
+    at = [word for n in range(len(names)) for word in ("--at", f"{n}=direct@m{n}")]
+    first, *rest = on_screen(*ask, *at, OPENAI_API_KEY="sk-none", **hostile).splitlines()
+    for n, (name, unpriced) in enumerate(zip(names, rest[-len(names) :], strict=True)):
+        shown = one_line(f"openai:{name}".strip())
+        assert f" {n} direct@{shown}" in first
+        assert unpriced == f"{shown} has no known price: give it under [prices] in hch.toml"
+
+
+def test_settings(home: Path, hostile: Mapping[str, str]) -> None:
+    """Half of the payloads as models, with alias and price, and half as players that are wrong."""
+    names = {text: f"openai:{text}".replace(",", ";") for text in SOUND[::2]}
+    rows = {
+        "defaults": {"store": in_toml(f"{STEERS}.db"), "prompts": in_toml(STEERS)},
+        "models": {text: in_toml(name) for text, name in names.items()},
+        "players": {text: in_toml(f"direct@{text}") for text in SOUND[1::2]},
+        "prices": dict.fromkeys(names.values(), "{ input = 1, output = 1 }"),
+    }
+    (home / "hch.toml").write_text("\n".join(table(*row) for row in rows.items()))
+    env = {**hostile, "XDG_CONFIG_HOME": f"{home}/{STEERS}", "OPENAI_API_KEY": "sk-none"}
+    for line in ("config show", "config show --origin", "config check", "doctor"):
+        seen, codes = many(home, [line.split()], **env)
+        assert codes == {0 if "show" in line else 6}
+        assert len(marks(seen)) == (98 if "check" in line else 196)
+        assert "\\u001b[5m" in seen or "\\x1b[5m" in seen
+
+
+VARIABLES = """
+HCH_MODEL={} doctor | HCH_MODEL=openai:{},base_url=http://127.0.0.1:9/v1 doctor
+HCH_STORE={} doctor | HCH_PROMPTS={} doctor | HCH_DEPTH={} config show
+TERM={} doctor | HCH_MODEL={} ask Why? --dry-run | HCH_STRATEGY={} ask Why? | HCH_PROMPTS={} prompts
+HCH_BUDGET={} doctor | HCH_MODEL={} config show --origin | HCH_STORE={} config show
+HCH_{}=1 config check | HCH_TASK={} config check | HCH_BUDGET={} config check
+HCH_PROMPTS={} prompts show direct | prompts --prompts {} | prompts show {} | prompts copy {}/.
+"""
+
+
+def test_variables(home: Path, hostile: Mapping[str, str]) -> None:
+    """Each payload in one of the lines, and whatever is wrong is told as such."""
+    lines = [
+        [word.replace("{}", text) for word in line.split()]
+        for i, line in enumerate(VARIABLES.replace("\n", "|").strip("|").split("|"))
+        for text in TYPEABLE[i::19]
+    ]
+    seen, codes = many(home, lines, **hostile)
+    assert len(marks(seen)) > 0.85 * len(TYPEABLE)  # what is no number is not told as it was
+    assert codes <= {0, 1, 2, 5, 6}
+
+
+def test_prompts(home: Path, hostile: Mapping[str, str]) -> None:
+    """Payloads as what a prompt says, as what is wrong with it, as its name and as its folder."""
+    body = "--- user ---\n$question $context $manual "
+    lines = []
+    for n, text in enumerate(SOUND):
+        named = "/" not in text and "\0" not in text and len(text.encode()) < 250
+        folder = home / (text if named else f"f{n}")
+        folder.mkdir()
+        (folder / "direct.md").write_text(f"{body}{text.replace('$', '')}", "utf-8")
+        (folder / "repair.md").write_text(f"{body}$ {text}", "utf-8")
+        (folder / (f"{text}.md" if named else "x.md")).write_text("")
+        what = ("list",) if named and n % 2 else ("show", "direct")
+        lines.append(("prompts", *what, "--prompts", f"./{folder.name}"))
+    seen, codes = many(home, lines, **hostile)
+    assert len(marks(seen)) == len(SOUND)
+    assert codes == {0}
+    (home / "hch.toml").write_text('defaults.prompts = "."')
+    (home / "direct.md").write_text(f"{body}$ {STEERS}", "utf-8")
+    seen, codes = many(home, [("config", "check"), ("doctor",), ("prompts",)], **hostile)
+    assert len(marks(seen)) > 100
+    assert seen.count("a lone $ in '$ \\x1b[5m") == 3
+    assert codes == {0, 6}
+
+
 def test_a_tree_that_is_growing(hostile: Mapping[str, str]) -> None:
     """One of 175 questions that are open and the 25 that were answered last."""
     with Screen(*WIDE_TREE, "hostile:slow", columns=200, rows=220, **hostile) as screen:
@@ -313,7 +421,7 @@ STEERS = "\x1b[5m\x1b]0;t\x07\u202e"
 def test_a_store_of_such_a_name(home: Path, hostile: Mapping[str, str]) -> None:
     name = f"{STEERS}.db"
     keep(home, "run", 1.8e9, started("Why?"), *failing(0, "so"), file=name)
-    assert "\\x1b[5m" in on_screen("show", "--store", name, columns=200, **hostile)
+    assert "\\x1b" in on_screen("show", "--store", name, columns=200, **hostile)
 
 
 def test_a_run_that_is_stopped(home: Path, hostile: Mapping[str, str]) -> None:

@@ -162,6 +162,7 @@ def test_a_dangling_link_is_something_there(typed: Typed, home: Path) -> None:
     (home / "mine" / "direct.md").symlink_to(home / "elsewhere.md")
     assert typed("prompts", "copy", "mine", "direct").code == 2
     assert not (home / "elsewhere.md").exists()
+    assert "cannot be read" in listed(typed, "--prompts", "mine")["direct"]["problem"]
 
 
 def test_the_configuration_names_a_folder_too(typed: Typed, home: Path) -> None:
