@@ -39,6 +39,9 @@ KEYED_DEFAULTS = (("OPENAI_API_KEY", "openai:gpt-5.4-mini"),)
 VARIABLES = {f"HCH_{key.upper()}": key for key in Defaults.model_fields}
 """The variable for each of the defaults."""
 
+_ELSEWHERE = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+"""Variables by which others name the server that a key is sent to."""
+
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
@@ -47,6 +50,7 @@ class Config(BaseModel):
 
     `store` is as it is named, and `store_path` what it is as a path: see `kept_in`. `origin` says
     by dotted key (`defaults.model`) which file and line, or which variable, a setting came from.
+    `strangers` tell of variables that look like settings and are none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +61,7 @@ class Config(BaseModel):
     store: str
     store_path: str | None = None
     origin: dict[str, str] = {}
+    strangers: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, start: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -91,25 +96,38 @@ class Config(BaseModel):
             return self.model(self.file.defaults.model)
         return next((model for _, model in self.by_key()), None)
 
+    def unsent(self) -> Config:
+        """The same for what sends nothing: whatever key a model wants is there."""
+        return self.model_copy(update={"keys": _AnyKey(self.keys)})
+
     def by_key(self) -> list[tuple[str, str]]:
         """The keys that are set, each with the model that it chooses where none is named."""
         return [(key, model) for key, model in KEYED_DEFAULTS if key in self.keys]
+
+
+class _AnyKey(dict[str, SecretStr]):
+    """Keys by variable; what is not set is taken as if it were."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name) or SecretStr("unset")
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """All that was looked at: the files, the user's first, and the settings of what is sound.
 
-    `problems` are what keeps `Config.read` from reading it; `strangers` tell of variables that are
-    named like settings and are none. `ambient` is what else decides how hch fares here: TERM and
-    NO_COLOR, and the names of the variables that set a proxy.
+    `problems` are what keeps `Config.read` from reading it. `ambient` is what else decides how hch
+    fares here: TERM and NO_COLOR, and the names of the variables that set a proxy.
     """
 
     config: Config
     files: tuple[Written, ...]
     problems: tuple[str, ...]
-    strangers: tuple[str, ...]
     ambient: Mapping[str, str]
+
+    @property
+    def strangers(self) -> tuple[str, ...]:
+        return self.config.strangers
 
 
 def look(start: Path | None = None, environ: Mapping[str, str] | None = None) -> Look:
@@ -124,7 +142,8 @@ def look(start: Path | None = None, environ: Mapping[str, str] | None = None) ->
     problems: list[str] = []
     for written in files:
         for table, rows in written.data.items():
-            merged[table] = {**merged.get(table, {}), **rows}
+            before = {k: v for k, v in merged.get(table, {}).items() if k not in rows}
+            merged[table] = {**before, **rows}  # the later file's come last
         origin |= written.origin
         problems += written.problems
     for name, key in VARIABLES.items():
@@ -142,12 +161,15 @@ def look(start: Path | None = None, environ: Mapping[str, str] | None = None) ->
     config = Config.model_construct(  # checked above; a name that is no UTF-8 is the store's matter
         file=file,
         root=root,
-        keys={name: SecretStr(v) for name, v in env.items() if name.endswith("_API_KEY") and v},
+        keys={
+            name: SecretStr(v) for name, v in env.items() if name.endswith("_API_KEY") and v.strip()
+        },
         store=file.defaults.store or str(root / "traces" / "hch.db" if root else own),
         store_path=_store_path(files, origin, home),
         origin=origin,
+        strangers=tuple(_strangers(env)),
     )
-    return Look(config, files, tuple(problems), tuple(_strangers(env)), _ambient(env))
+    return Look(config, files, tuple(problems), _ambient(env))
 
 
 def user_file(environ: Mapping[str, str] | None = None) -> Path:
@@ -226,6 +248,9 @@ def _strangers(env: Mapping[str, str]) -> Iterator[str]:
             near = get_close_matches(name, VARIABLES, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(VARIABLES)}"
             yield f"{name}: no setting has this variable: {hint}"
+    for name in _ELSEWHERE:
+        if env.get(name):
+            yield f"{name} is not read: name a server by its model, openai:NAME,base_url=URL"
 
 
 def _ambient(env: Mapping[str, str]) -> dict[str, str]:

@@ -28,8 +28,8 @@ def _said(text: str) -> str:
 Word: TypeAlias = Annotated[str, AfterValidator(_said)]
 """A text that is not empty."""
 
-Dollars: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-"""Dollars for a million tokens."""
+Dollars: TypeAlias = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+"""Dollars for a million tokens; a dollar a token is the most."""
 
 
 class Table(BaseModel):

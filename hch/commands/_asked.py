@@ -76,3 +76,4 @@ def notices(hch: HCH) -> Iterator[str]:
         yield f"capped at {cap}, since it costs money; --budget changes that"
     for name in hch.unpriced:
         yield f"{name} has no known price: its cost is not counted; [prices] in hch.toml gives one"
+    yield from hch.config.strangers

@@ -214,6 +214,7 @@ def ask(
     from hch.commands._running import Place, complete
     from hch.commands._settings import check_in_force
     from hch.compose import HCH
+    from hch.config import Config
     from hch.types import Text
 
     check_filled(model=model, strategy=strategy, at=at, context=context, budget=budget)
@@ -234,6 +235,8 @@ def ask(
         "store": store,
         "person": (person := at_terminal()) or (Nobody() if dry_run else None),
     }
+    config = Config.read()
+    given["config"] = config.unsent() if dry_run else config
     hch = HCH(**{name: value for name, value in given.items() if value is not None})
     texts = [
         Text(read_text(p, "context"), f"document:{PurePath(p).name}", False) for p in context or ()

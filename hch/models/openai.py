@@ -182,7 +182,7 @@ def build(  # noqa: PLR0913 - a plugin's parameters are its options
     if top_p is not None and not 0 < top_p <= 1:
         raise UsageError(f"top_p={top_p} is not above 0 and at most 1")
     url = _url(base_url)
-    at = Endpoint(url, *_key(url, api_key_env, keys or {}))
+    at = Endpoint(url, *_key(url, api_key_env, {} if keys is None else keys))
     options: dict[str, Any] = {
         "base_url": None if url == OFFICIAL else url,
         "temperature": temperature,

@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from hch import HCH
+from hch.commands._asked import notices
 from hch.commands._running import Place
+from hch.config import Config
 from hch.safe_text import one_line
 from hch.stores.sqlite import SqliteStore
 from hch.trace import Trace
@@ -271,6 +275,28 @@ def test_a_keyed_model_has_a_cap_that_is_said(home: Path) -> None:
         assert done.err.startswith("hch: capped at 200calls,500ktokens, since it costs money")
         assert re.search(r"1 call, \S+ tok, cost unknown, ", done.err)
         assert "capped" not in hch(*words, "--budget", "3calls", OPENAI_API_KEY="sk-0").err
+
+
+def test_a_price_can_be_told_without_a_key(home: Path) -> None:
+    done = hch("ask", "Why?", "-m", "openai:gpt-5.4-mini", "--dry-run")
+    assert (done.code, done.err) == (0, "")
+    assert "capped at 200calls,500ktokens" in done.out
+
+
+def test_who_answers_because_of_a_key_is_told() -> None:
+    config = Config(store="memory", keys={"OPENAI_API_KEY": SecretStr("sk-0")})
+    told = "openai:gpt-5.4-mini answers, since OPENAI_API_KEY is set and no model is named"
+    assert next(notices(HCH(config=config))).startswith(told)
+    for named in ({"strategy": "script"}, {"model": "openai:other"}, {"at": {"0+": "script"}}):
+        assert not any("no model is named" in note for note in notices(HCH(config=config, **named)))
+
+
+def test_variables_that_are_not_read_are_told(home: Path) -> None:
+    words = ("ask", "What is 2 + 3?", "-s", "script")
+    done = hch(*words, OPENAI_BASE_URL="http://127.0.0.1:1", HCH_DEPHT="3")
+    assert (done.code, done.out) == (0, "5\n")
+    assert "OPENAI_BASE_URL is not read: name a server by its model" in done.err
+    assert "did you mean HCH_DEPTH?" in done.err
 
 
 def test_an_endpoint_that_takes_no_key_stops_the_run(home: Path) -> None:
