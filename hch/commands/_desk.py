@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from hch.commands._form import Entry, Field, walk
+from hch.commands._form import Entry, Field, only_asks, walk
 from hch.commands._sheet import BOLD, DIM, PLAIN, prompt, sheet, told, wrapped
 from hch.commands._terminal import mutter, size
 from hch.commands._words import count, listed
@@ -33,6 +33,7 @@ The beginning of a word is enough.
 Enter             sends what you typed
 Alt-Enter, Ctrl-J a new line; lines that you paste are kept
 Ctrl-X Ctrl-E     your editor, $VISUAL or $EDITOR; so does e alone
+Ctrl-U, Ctrl-Y    clears what you typed, and brings it back
 show              the workspace again, and all of every text
 prompt            what a model would be sent
 back              undoes your last entry
@@ -41,6 +42,7 @@ Ctrl-C            stops the run; hch resume goes on where you were
 
 To send one of these words as it is, put a space before it."""
 
+FIRST = "First your sub-questions; your answer is asked for when theirs are there."
 STOPPING = "Ctrl-C stops the run; what you typed is kept, and hch resume goes on"
 GARBLED = "some of what was typed here before cannot be read: it is left out"
 
@@ -138,8 +140,9 @@ class Desk:
         try:
             field.check(typed.text)
         except ValueError as error:
-            self._say(str(error))
-            return replace(draft, typing=typed.text if typed.text.strip() else "")
+            kept = typed.text if field.long and typed.text.strip() else ""
+            self._say(f"{error}; change it, or clear it by Ctrl-U" if kept else str(error))
+            return replace(draft, typing=kept)
         draft = Draft((*draft.entries, (field.name, typed.text)))
         await self._keeper.keep(self._request, draft)
         return draft
@@ -149,7 +152,8 @@ class Desk:
             self._say("there is nothing to undo")
             return replace(draft, typing="")
         *entries, (_, raw) = draft.entries
-        draft = Draft(tuple(entries), raw)
+        field = walk(self._request.form, entries).field
+        draft = Draft(tuple(entries), raw if field and field.long else "")
         await self._keeper.keep(self._request, draft)
         return draft
 
@@ -191,23 +195,22 @@ class Desk:
     # What is shown.
 
     def _hint(self, field: Field) -> list[str]:
-        keys = KEYS if field.long else ""
-        return self._wrapped(listed((self._queue(), "? help", field.hint, keys)), "")
-
-    def _queue(self) -> str:
-        n = self._waiting()
-        return count(n, "more waits", "more wait") if n else ""
+        n, keys = self._waiting(), KEYS if field.long else ""
+        queue = count(n, "more waits", "more wait") if n else ""
+        return self._wrapped(listed((queue, "? help", field.hint, keys)), "")
 
     def _show(self, *, whole: bool = False) -> None:
         request, width = self._request, self._width
         who = f"You are H at HCH_{request.level}"
         node = f"node {self._place}" if self._place else ""
-        head = listed((who, node, self._queue()))
+        head = listed((who, node))
         lines = [DIM + "─" * width + PLAIN]
         lines += (f"{BOLD}{line}{PLAIN}" for line in wrapped(head, width))
         lines += ["", *sheet(request, width, whole=whole), ""]
         if (grant := told(request, "grant")) not in ("", "no limit"):
             lines += [*wrapped(f"You may spend: {grant}.", width), ""]
+        if only_asks(request.form):
+            lines += [*wrapped(FIRST, width), ""]
         self._write(lines)
 
     def _tell(self, word: str) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeAlias
 
+from hch.commands._words import listed
 from hch.replies import without_reasoning
 from hch.types import Form
 
@@ -31,6 +32,7 @@ DEEPEST, MOST_DIGITS = 100, 300
 """The most brackets in brackets, and digits of a whole number, in JSON that is typed."""
 
 TOO_DEEP = f"brackets stand in brackets more than {DEEPEST} deep"
+NONE = "no sub-questions: answer it alone? [y/N] "
 LABELS = {"last_round": "last round?", "answer": "your answer: ", CANNOT: "why not? "}
 
 
@@ -62,6 +64,12 @@ class State:
     fit: tuple[tuple[Field, str], ...]
     field: Field | None
     reply: str = ""
+
+
+def only_asks(form: Form | None) -> bool:
+    """Whether a form has room for sub-questions and for nothing else."""
+    properties = json.loads(form.schema).get("properties", {}) if form else {}
+    return bool(properties) and all(map(_of_questions, properties.values()))
 
 
 def walk(form: Form | None, entries: Sequence[Entry]) -> State:
@@ -134,34 +142,42 @@ def _value(name: str, label: str, schema: Mapping[str, Any]) -> Fields:
         return (yield Field(name, said, _filled("it")))
     if kind == "object" and "properties" in schema:
         return (yield from _object(f"{name} ", schema))
-    items = schema.get("items", {})
-    if kind == "array" and "question" in items.get("properties", {}):
-        return (yield from _questions(items, schema.get("minItems", 0)))
+    if _of_questions(schema):
+        return (yield from _questions(schema["items"], schema.get("minItems", 0)))
     return (yield Field(name, f"{said}(JSON) ", _json))
 
 
 def _questions(items: Mapping[str, Any], least: int) -> Fields:
     """Sub-questions, one after the other, up to an empty one; none at all is said twice."""
     found: list[dict[str, Any]] = []
+    texts = items["properties"].get("texts")
+    known = texts["items"]["enum"] if texts else []
+    along = "the text goes along" if len(known) == 1 else ""
     while True:
         n = len(found) + 1
         name, more = f"sub-question {n}", n > least
-        check, hint = (_text, "Enter alone: no more") if more else (_filled("a sub-question"), "")
-        question = yield Field(name, f"{name}: ", check, hint=hint)
+        ends = f"Enter alone: {'no more' if found else 'none'}" if more else ""
+        check = _text if more else _filled("a sub-question")
+        question = yield Field(name, f"{name}: ", check, hint=listed((ends, along)))
         if not question:
-            if found or (yield Field("none", "no sub-questions: answer it alone? [y/N] ", _yes)):
+            if found or (yield Field("none", NONE, _yes, long=False)):
                 return found
             continue
         item = {"question": question}
         for name, inner in items["properties"].items():
             if name == "texts":
-                known = inner["items"]["enum"]
-                said = f"its texts, 1 to {len(known)}: "
-                hint = "Enter alone: all"
-                item[name] = yield Field(f"texts {n}", said, _numbers(known), False, hint)
+                item[name] = yield from _texts(n, known)
             elif name != "question":
                 item[name] = yield from _value(f"{name} {n}", name, inner)
         found.append(item)
+
+
+def _texts(n: int, known: Sequence[int]) -> Fields:
+    """Which texts go along with sub-question `n`; a single one always does."""
+    if len(known) == 1:
+        return []
+    said, hint = f"its texts, 1 to {len(known)}: ", "Enter alone: all"
+    return (yield Field(f"texts {n}", said, _numbers(known), long=False, hint=hint))
 
 
 # What is typed, as a value.
@@ -257,6 +273,11 @@ def _bounded(value: Any, room: int) -> None:
             raise ValueError(TOO_DEEP)
         for inner in value.values() if isinstance(value, dict) else value:
             _bounded(inner, room - 1)
+
+
+def _of_questions(schema: Mapping[str, Any]) -> bool:
+    items = schema.get("items", {})
+    return schema.get("type") == "array" and "question" in items.get("properties", {})
 
 
 def _choices(schema: Mapping[str, Any]) -> list[str]:

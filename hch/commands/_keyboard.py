@@ -32,6 +32,21 @@ How = Literal["sent", "editor", "end"]
 PATIENCE = 2.0
 """Seconds that an editor has to end when it is told to."""
 
+DEAF = (
+    ("c-o",),
+    ("escape", "#"),  # these two would send the line
+    ("c-@",),  # marks a place, and what is then typed is dropped
+    ("c-r",),
+    ("c-s",),  # a search has a line of its own, and Enter would send that
+    ("c-x", "("),
+    ("c-x", ")"),
+    ("c-x", "e"),  # a macro that calls itself has no end
+    *(("escape", sign) for sign in "-0123456789"),  # do what comes next up to a million times
+    ("<vt100-mouse-event>",),
+    ("<cursor-position-response>",),  # nobody asked for these two: it is text with colours in it
+)
+"""Keys to which prompt_toolkit would do what nobody wants done to their words: nothing is done."""
+
 UNSET = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?2004l"
 """Takes back what prompt_toolkit sets while somebody types."""
 
@@ -194,6 +209,7 @@ def _keys() -> KeyBindings:
     from prompt_toolkit.key_binding import KeyBindings
 
     keys = KeyBindings()
+    _deafen(keys)
 
     def leave(event: KeyPressEvent, how: How) -> None:
         event.app.exit(result=Typed(event.current_buffer.text, how))
@@ -215,7 +231,13 @@ def _keys() -> KeyBindings:
     def _break(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
-    @keys.add("c-c")
+    @keys.add("c-u")
+    def _clear(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.app.clipboard.set_text(event.current_buffer.text)
+            event.current_buffer.text = ""
+
+    @keys.add("c-c", eager=True)  # it begins other keys where something is marked
     def _stop(_event: KeyPressEvent) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -224,6 +246,14 @@ def _keys() -> KeyBindings:
         run_in_terminal(_stopped)
 
     return keys
+
+
+def _deafen(keys: KeyBindings) -> None:
+    for deaf in DEAF:
+
+        @keys.add(*deaf)
+        def _nothing(_event: KeyPressEvent) -> None:
+            pass
 
 
 def _standing() -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
+from hch.commands._growth import Growth, Node
 from hch.commands._terminal import is_drawn_on, is_terminal, mutter, size
 from hch.events import PersonTyped
 from hch.run import Run
@@ -20,8 +21,17 @@ if TYPE_CHECKING:
     from hch.commands._desk import Desk, Draft
 
 
+PATIENCE, GLANCE = 1.0, 0.005
+"""Seconds that the next copy waits for others that may come first, and between two looks."""
+
+
 class View(Protocol):
     """What else is drawn on the terminal."""
+
+    @property
+    def growth(self) -> Growth:
+        """The run's open nodes."""
+        ...
 
     def aside(self) -> AbstractContextManager[None]:
         """Draw nothing in the meantime."""
@@ -34,6 +44,9 @@ class View(Protocol):
 
 class Nothing:
     """A view where nothing else is drawn."""
+
+    def __init__(self) -> None:
+        self.growth = Growth()
 
     def aside(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -56,6 +69,7 @@ class PersonAtTerminal:
     def __init__(self) -> None:
         self._queue: list[Ticket] = []
         self._numbers = count()
+        self._here: set[str] = set()
         self._busy = False
         self._desk: Desk | None = None
         self._met: set[str] = set()
@@ -73,13 +87,17 @@ class PersonAtTerminal:
 
     async def reply(self, request: Request) -> str:
         """The person's reply, when it is this request's turn and as long as it takes."""
-        await self._turn(request)
+        self._here.add(request.call)
         try:
-            with self._view.aside():
-                return await self._played(request)
+            await self._turn(request)
+            try:
+                with self._view.aside():
+                    return await self._played(request)
+            finally:
+                self._desk = None
+                self._leave()
         finally:
-            self._desk = None
-            self._leave()
+            self._here.discard(request.call)
 
     def restore(self) -> None:
         """Bring back the terminal at once, if somebody types there; a signal's handler may."""
@@ -96,12 +114,11 @@ class PersonAtTerminal:
             self._run.journal().write(PersonTyped(request=request.call, text=draft.text))
 
     async def _turn(self, request: Request) -> None:
-        loop = asyncio.get_running_loop()
         fresh, met = request.call not in self._drafts, request.node in self._met
         rank = (fresh, request.level, not met, next(self._numbers))
-        ticket = Ticket(rank, loop.create_future())
+        ticket = Ticket(rank, asyncio.get_running_loop().create_future())
         heapq.heappush(self._queue, ticket)
-        loop.call_soon(self._call)  # when all that came at the same time are there
+        self._call_soon()
         try:
             await ticket.called
         except asyncio.CancelledError:
@@ -109,8 +126,21 @@ class PersonAtTerminal:
                 self._leave()
             raise
 
-    def _call(self) -> None:
-        """Call the first in the queue, where nobody is at the desk."""
+    def _call_soon(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._call, loop.time() + PATIENCE)
+
+    def _call(self, until: float) -> None:
+        """Call the first in the queue, where nobody is at the desk.
+
+        That is when all are in the queue that come without a model's reply, and at the latest at a
+        time `until`: a strategy can be at work for long.
+        """
+        loop = asyncio.get_running_loop()
+        nodes = self._view.growth.nodes.values()
+        if not self._busy and loop.time() < until and any(map(self._may_come, nodes)):
+            loop.call_later(GLANCE, self._call, until)
+            return
         while self._queue and not self._busy:
             ticket = heapq.heappop(self._queue)
             if not ticket.called.done():
@@ -121,7 +151,20 @@ class PersonAtTerminal:
 
     def _leave(self) -> None:
         self._busy = False
-        asyncio.get_running_loop().call_soon(self._call)
+        self._call_soon()
+
+    def _may_come(self, node: Node) -> bool:
+        """Whether an open node is at work, or on its way to the queue: it waits for nobody else."""
+        call = node.call
+        if call is None or call.state == "done":
+            return node.children is None or not node.children.awaited
+        if call.state == "queued":
+            return self._plays(node.level)
+        return call.person and call.request not in self._here
+
+    def _plays(self, level: int) -> bool:
+        model = self._run.setup.players[level].model if self._run is not None else None
+        return model is not None and model.by_hand
 
     def _waiting(self) -> int:
         return sum(not ticket.called.done() for ticket in self._queue)
