@@ -70,7 +70,7 @@ format: $(DEV) ## let ruff format the code and mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-integration: $(DEV) $(GGUF) $(WEIGHTS) ## run the tests that need a real model, fetched once; ROOTS=6 for a few questions
+integration: $(DEV) $(GGUF) $(WEIGHTS) ## run the tests that need a real model, fetched once; ROOTS=4 for a few questions
 	$(NO_KEYS) HCH_TEST_GGUF="$(CURDIR)/$(WEIGHTS)" HCH_TEST_ROOTS=$(ROOTS) \
 		$(BIN)/python -m pytest -m integration -o faulthandler_timeout=300 $(ARGS)
 
