@@ -16,6 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from string import Template as Grammar
 
@@ -64,22 +65,37 @@ class Prompt:
     messages: tuple[tuple[str, tuple[Piece, ...]], ...]
 
     @classmethod
-    def parse(cls, name: str, text: str, wanted: frozenset[str]) -> Prompt:
+    def read(cls, read: Callable[[str], str], name: str, wanted: frozenset[str]) -> Prompt:
+        """The prompt of that name. Raises PromptError, naming its file, where it cannot be used."""
+        text = read(name)
+        file = read.file(name) if isinstance(read, Files) else None
+        return cls.parse(name, text, wanted, file)
+
+    @classmethod
+    def parse(
+        cls, name: str, text: str, wanted: frozenset[str], file: Path | None = None
+    ) -> Prompt:
         """Raises PromptError where the placeholders are not exactly those wanted."""
+        where = f"{file}: prompt {name!r}" if file else f"prompt {name!r}"
         head, *sections = _SECTION.split(text)
         if not sections or head.strip():
-            raise PromptError(f"prompt {name!r}: it must begin with --- system --- or --- user ---")
+            raise PromptError(f"{where}: it must begin with --- system --- or --- user ---")
         if sections[::2] not in (["system"], ["user"], ["system", "user"]):
-            raise PromptError(f"prompt {name!r}: it may have one system section, then one user one")
+            raise PromptError(f"{where}: it may have one system section, then one user one")
         pairs = zip(sections[::2], sections[1::2], strict=True)
-        messages = tuple((role, tuple(_pieces(name, body.strip("\n")))) for role, body in pairs)
+        messages = tuple((role, tuple(_pieces(where, body.strip("\n")))) for role, body in pairs)
         found = {piece.name for _, pieces in messages for piece in pieces if piece.name}
+        unknown = sorted(found - wanted)
+        for one in unknown:
+            if near := get_close_matches(one, wanted, 1):
+                raise PromptError(
+                    f"{where} has ${one}, which nothing fills: did you mean ${near[0]}?"
+                )
         if missing := wanted - found:
-            raise PromptError(f"prompt {name!r} lacks {_listed(missing)}: put it into the file")
-        if unknown := found - wanted:
-            raise PromptError(
-                f"prompt {name!r} has {_listed(unknown)}; it may have {_listed(wanted)}"
-            )
+            raise PromptError(f"{where} lacks {_listed(missing)}: put it into the file")
+        if unknown:
+            listed, known = _listed(unknown), _listed(wanted)
+            raise PromptError(f"{where} has {listed}, which nothing fills; it may have {known}")
         return cls(name, text, messages)
 
     def fill(self, values: Mapping[str, Parts]) -> tuple[Message, ...]:
@@ -97,10 +113,9 @@ class PromptSet:
 
     def __init__(self, read: Callable[[str], str], wanted: Mapping[str, frozenset[str]]) -> None:
         self._prompts = {
-            name: Prompt.parse(name, read(name), more | ALWAYS)
-            for name, more in sorted(wanted.items())
+            name: Prompt.read(read, name, more | ALWAYS) for name, more in sorted(wanted.items())
         }
-        self.repair = Prompt.parse(REPAIR, read(REPAIR), REPAIR_PLACEHOLDERS)
+        self.repair = Prompt.read(read, REPAIR, REPAIR_PLACEHOLDERS)
 
     def __getitem__(self, name: str) -> Prompt:
         if name not in self._prompts:
@@ -110,6 +125,36 @@ class PromptSet:
     def texts(self) -> dict[str, str]:
         """Every prompt's exact text by name, the one for repairs included."""
         return {prompt.name: prompt.text for prompt in (*self._prompts.values(), self.repair)}
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Reads a prompt by its name from the first of these folders that has it."""
+
+    folders: tuple[Path, ...]
+
+    def file(self, name: str) -> Path | None:
+        """Where its text is read from; None where no folder has it."""
+        paths = (folder / f"{name}.md" for folder in self.folders)
+        return next((path for path in paths if os.path.lexists(path)), None)
+
+    def __call__(self, name: str) -> str:
+        """Raises PromptError where there is none, or it is no text, or no regular file."""
+        path = self.file(name)
+        if path is None:
+            raise PromptError(f"no prompt {name!r} in {', '.join(map(str, self.folders))}")
+        try:
+            if path.exists() and not path.is_file():
+                raise PromptError(f"{path}: it is not a regular file")
+            return path.read_text("utf-8").replace("\r\n", "\n")
+        except UnicodeDecodeError as error:
+            raise PromptError(f"{path}: it is not text in UTF-8") from error
+        except OSError as error:
+            raise PromptError(f"{path}: it cannot be read: {error.strerror}") from error
+
+
+def reader(folders: Sequence[Path]) -> Files:
+    return Files(tuple(folders))
 
 
 def shipped() -> Path:
@@ -222,14 +267,12 @@ def _filled(pieces: Sequence[Piece], values: Mapping[str, Parts]) -> Iterable[Pa
             yield from parts
 
 
-def _pieces(name: str, body: str) -> Iterable[Piece]:
+def _pieces(where: str, body: str) -> Iterable[Piece]:
     at = 0
     for match in Grammar.pattern.finditer(body):
         found = match["named"] or match["braced"]
         if match["invalid"] is not None:
-            raise PromptError(
-                f"prompt {name!r}: a lone $ in {body[match.start() :][:20]!r}; write $$"
-            )
+            raise PromptError(f"{where}: a lone $ in {body[match.start() :][:20]!r}; write $$")
         if literal := body[at : match.start()] + ("$" if found is None else ""):
             yield Piece(literal)
         at = match.end()
@@ -241,24 +284,5 @@ def _pieces(name: str, body: str) -> Iterable[Piece]:
         yield Piece(rest)
 
 
-def reader(folders: Sequence[Path]) -> Callable[[str], str]:
-    """Reads a prompt by name from the first of these folders that has it. Raises PromptError."""
-
-    def read(name: str) -> str:
-        for folder in folders:
-            path = folder / f"{name}.md"
-            if os.path.lexists(path):
-                try:
-                    return path.read_text("utf-8").replace("\r\n", "\n")
-                except UnicodeDecodeError as error:
-                    raise PromptError(f"prompt file {path} is not text in UTF-8") from error
-                except OSError as error:
-                    reason = error.strerror
-                    raise PromptError(f"prompt file {path} cannot be read: {reason}") from error
-        raise PromptError(f"no prompt {name!r} in {', '.join(map(str, folders))}")
-
-    return read
-
-
-def _listed(names: Iterable[str | None]) -> str:
-    return ", ".join(f"${name}" for name in sorted(filter(None, names)))
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"${name}" for name in sorted(names))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any
@@ -11,8 +10,8 @@ import typer
 
 from hch import __version__, registry
 from hch.commands import _page, _shells
-from hch.commands._terminal import let_go, say, tell
-from hch.errors import HchError
+from hch.commands._terminal import let_go, mutter, say, tell
+from hch.errors import HchError, UsageError
 
 BadUsage: type[Any] = typer.BadParameter.__mro__[1]
 """What typer raises for every wrong flag; where that class lives differs between its versions."""
@@ -26,6 +25,8 @@ class Commands(_page.PageGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Raises UsageError, with the nearest name, for an unknown command."""
+        if cmd_name == "help" and cmd_name not in self.list_commands(ctx):
+            raise UsageError("no command 'help': hch --help and hch COMMAND --help show it")
         made = registry.build("commands", registry.Spec(cmd_name))
         if not isinstance(made, typer.Typer):
             alone = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -50,8 +51,8 @@ def root(
 
     HCH_n is a model, a script or a person that may put sub-questions to fresh copies of HCH_{n-1},
     read their answers, ask more, and then reply. HCH_0 is H alone. Every tree is kept, and can be
-    shown, gone on with and learned from. Without a key or a model the built-in script answers; it
-    does arithmetic. stdout is what was asked for; all else goes to stderr.
+    shown and gone on with. Without a key or a model the built-in script answers; it does
+    arithmetic. stdout is what was asked for; all else goes to stderr.
 
     Environment:
       OPENAI_API_KEY  The key for openai models. Where it is set and no model is named, a small
@@ -77,7 +78,6 @@ def root(
       4  Answered, but something below was refused, cut or failed.
       5  The store cannot be read or written.
       6  A key, the configuration, a missing package or a dead endpoint.
-      7  A replay asked for what is not on record.
       129, 130, 143  Stopped by a signal; hch resume goes on.
 
     Examples:
@@ -96,7 +96,7 @@ def root(
     elif show_completion:
         say(_shells.SCRIPTS[show_completion])
     elif ctx.invoked_subcommand is None:
-        sys.stderr.write(ctx.get_help() + "\n")
+        mutter(f"{ctx.get_help()}\n")
         raise typer.Exit(2)
 
 
@@ -132,10 +132,6 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except (typer.Abort, KeyboardInterrupt):
         return 130
-    except SystemExit as error:
-        if isinstance(error.__context__, BrokenPipeError):  # whoever read the help has left
-            return 0
-        raise
     finally:
         let_go()
 

@@ -35,7 +35,7 @@ def foreseen(
 
 
 def _page(hch: HCH, estimate: Estimate, fanout: int | None) -> Iterator[str]:
-    from hch.forecast import ANSWER, FANOUT, QUESTION
+    from hch.forecast import BEYOND
 
     yield one_line(f"{players([player.spec for player in hch.players])}; nothing was sent")
     priced = not hch.unpriced
@@ -43,21 +43,13 @@ def _page(hch: HCH, estimate: Estimate, fanout: int | None) -> Iterator[str]:
     prices = (estimate.least, estimate.typical, estimate.most)
     for name, price in zip(("least", "typical", "most"), prices, strict=True):
         rows.append((name, *_cells(price, priced=priced)))
-    typical = f"{count(min(fanout or FANOUT, hch.chosen.fanout), 'sub-question')} a node"
-    told = "" if fanout else "; --fanout K says how many"
-    longest = f"replies of {hch.chosen.answer_tokens} tokens"
-    notes = (
-        "",
-        "the root needs no help",
-        f"{typical}, of {QUESTION} tokens, answers of {ANSWER}{told}",
-        f"{count(hch.chosen.fanout, 'sub-question')} a node, {longest}, each form asked for twice",
-    )
     sizes = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
-    thinks = any(player.model for player in hch.players)
-    for row, note in zip(rows, notes if thinks else ("",) * 4, strict=True):
+    for row, note in zip(rows, ("", *_notes(hch, estimate, fanout)), strict=True):
         first = f"{row[0]:{sizes[0]}}"
         rest = (f"{cell:>{size}}" for cell, size in zip(row[1:], sizes[1:], strict=True))
         yield "  ".join((first, *rest, note)).rstrip()
+    if any(max(price.amounts()) >= BEYOND.calls for price in prices):
+        yield "1e18+ is beyond counting"
     if cap := budget(hch.cap[0]):
         yield f"capped at {cap}; a call that has to be repeated counts again"
     else:
@@ -66,13 +58,34 @@ def _page(hch: HCH, estimate: Estimate, fanout: int | None) -> Iterator[str]:
         yield one_line(f"{name} has no known price: give it under [prices] in hch.toml")
 
 
+def _notes(hch: HCH, estimate: Estimate, fanout: int | None) -> tuple[str, str, str]:
+    """What each bill takes for granted: how much is asked only where H writes what it asks."""
+    from hch.forecast import ANSWER, FANOUT, QUESTION
+
+    if not any(player.model for player in hch.players):
+        return ("",) * 3
+    layers = [layer for player in hch.players for layer in player.layers]
+    forms = any("form" in more for layer in layers for more in layer.prompts.values())
+    longest = f"replies of {hch.chosen.answer_tokens} tokens"
+    if forms and estimate.most.calls > 1:
+        longest += ", each form asked for twice"
+    if not forms or estimate.most.nodes == 1:
+        return "replies as short as can be", f"replies of {ANSWER} tokens", longest
+    alone = estimate.least.nodes == 1
+    asks = f"{count(min(fanout or FANOUT, hch.chosen.fanout), 'sub-question')} a node"
+    told = "" if fanout else "; --fanout K says how many"
+    return (
+        "the root needs no help" if alone else "nobody asks more than it must",
+        f"{'' if alone else 'where H may choose, '}{asks}, of {QUESTION} tokens, "
+        f"answers of {ANSWER}{told}",
+        f"{count(hch.chosen.fanout, 'sub-question')} a node at the most, {longest}",
+    )
+
+
 def _cells(price: Price, *, priced: bool) -> tuple[str, ...]:
     cost = dollars(price.microusd) if price.microusd else "free"
-    return (_whole(price.calls), _whole(price.nodes), short(price.tokens), cost if priced else "?")
-
-
-def _whole(n: float) -> str:
-    return f"{int(n):,}" if n < 1e6 else short(n)
+    calls, nodes, tokens, _ = map(_whole, price.amounts())
+    return calls, nodes, _counted(price.tokens, short(price.tokens)), cost if priced else "?"
 
 
 def _as_object(hch: HCH, estimate: Estimate) -> dict[str, Any]:

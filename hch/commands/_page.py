@@ -15,8 +15,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from hch.commands._terminal import columns
-from hch.errors import HchError
+from hch.commands._terminal import columns, say
+from hch.errors import HchError, UsageError
 
 NARROW = 60
 """Below so many columns an option's help stands under it."""
@@ -29,6 +29,13 @@ class Page:
 
     help: str | None
     get_params: Callable[[Any], list[Any]]
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """One that writes as every command does: a disk that is full gets one line."""
+        option: Any = super().get_help_option(ctx)  # type: ignore[misc]
+        if option is not None:
+            option.callback = _show_help
+        return option
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]
@@ -66,7 +73,26 @@ class PageCommand(Page, TyperCommand):
 
 
 class PageGroup(Page, TyperGroup):
-    """A command with commands of its own, whose help is a page."""
+    """A command with commands of its own, whose help is a page.
+
+    Its options hold for them too: what stands before a command is as if it stood after it.
+    """
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Raises UsageError for an option that the command does not have."""
+        name, command, rest = super().resolve_command(ctx, args)
+        takes = {param.opts[0]: param.name for param in command.params} if command else {}
+        before: dict[str | None, Any] = {}
+        for option in self.params:
+            if ctx.get_parameter_source(option.name).name == "COMMANDLINE":
+                if command and option.opts[0] not in takes:
+                    raise UsageError(
+                        f"{option.opts[0]} does not go with {name}: "
+                        f"see {ctx.command_path} {name} --help"
+                    )
+                before[takes.get(option.opts[0])] = ctx.params[option.name]
+        ctx.default_map = {name: before}
+        return name, command, rest
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """One row for each command; one that cannot be imported says what it lacks."""
@@ -79,6 +105,12 @@ class PageGroup(Page, TyperGroup):
                 rows.append((name, str(error)))
         with formatter.section("Commands"):
             write_rows(formatter, rows)
+
+
+def _show_help(ctx: Any, _: Any, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        say(ctx.get_help())
+        ctx.exit()
 
 
 def group(alone: Callable[..., None], **commands: Callable[..., None]) -> typer.Typer:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from hch import registry
 from hch.budget import parse_budget
+from hch.commands._person import Nobody
 from hch.commands._placeholders import ANY_TASK, uses
 from hch.compose import HCH
 from hch.config import Config, Look
-from hch.errors import ConfigError, HchError, PromptError, UsageError
+from hch.errors import ConfigError, HchError, UsageError
 from hch.models.scripted import ScriptedModel
-from hch.prompts import Prompt, folder
+from hch.prompts import Prompt, folder, reader
 from hch.protocols import Model
 from hch.registry import Spec
 
+Check: TypeAlias = Callable[[Config, str], object]
+"""Raises HchError for a spec, or an alias of one, that means nothing."""
+
 
 def model_of(config: Config, spec: str) -> Model:
-    """The model of that spec or alias, as a run would have it. Raises UsageError, ConfigError."""
-    hch = HCH(depth=0, at={"0": f"direct@{spec}"}, task=ANY_TASK, config=config)
+    """The model of that spec or alias, to be looked at. Raises UsageError, ConfigError."""
+    hch = _played(config, f"direct@{spec}")
     model = hch.players[0].model
     assert model is not None, "direct thinks"
     return model
@@ -43,13 +46,24 @@ def check_model(config: Config, spec: str) -> None:
 
 def check_player(config: Config, spec: str) -> None:
     """Raises UsageError for a player's or a strategy's spec that means nothing here."""
-    stand_in = ScriptedModel({})
     try:
-        _ = HCH(depth=0, at={"0": spec}, model=stand_in, task=ANY_TASK, config=config).players
+        _ = _played(config, spec).players
     except ConfigError:
         return
     except UsageError as error:
         raise _with_alias(error, spec, config.file.players) from error
+
+
+def _played(config: Config, player: str) -> HCH:
+    """One copy by that player; without prices, which each casting would read anew."""
+    return HCH(
+        depth=0,
+        at={"0": player},
+        model=ScriptedModel({}),
+        task=ANY_TASK,
+        person=Nobody(),
+        config=config.model_copy(update={"file": config.file.model_copy(update={"prices": {}})}),
+    )
 
 
 def _with_alias(error: UsageError, spec: str, aliases: Mapping[str, str]) -> UsageError:
@@ -109,16 +123,20 @@ def _in_defaults(look: Look) -> Iterator[str]:
 
 
 def _in_tables(look: Look) -> Iterator[str]:
+    """What an alias lacks; of aliases that mean the same, the first is checked for all."""
     config, file = look.config, look.config.file
-    checks: tuple[tuple[str, Mapping[str, object], Callable[[Config, str], object]], ...] = (
-        ("models", file.models, check_model),
-        ("players", file.players, check_player),
-        ("prices", {key: None for key in file.prices if ":" in key}, _check_priced),
+    checks: tuple[tuple[str, Iterable[str], Callable[[str], str], Check], ...] = (
+        ("models", file.models, config.model, check_model),
+        ("players", file.players, config.player, check_player),
+        ("prices", [key for key in file.prices if ":" in key], str, _check_priced),
     )
-    for table, rows, check in checks:
-        for name in rows:
-            at = f"{config.origin[f'{table}.{name}']}: {table}.{name}"
-            yield from _told(at, partial(check, config, name))
+    for table, names, meant, check in checks:
+        known: dict[str, str | None] = {}
+        for name in names:
+            if (meaning := meant(name)) not in known:
+                known[meaning] = _fault(partial(check, config, name))
+            if fault := known[meaning]:
+                yield f"{config.origin[f'{table}.{name}']}: {table}.{name}: {fault}"
 
 
 def _check_priced(_: Config, key: str) -> None:
@@ -126,10 +144,16 @@ def _check_priced(_: Config, key: str) -> None:
 
 
 def _told(at: str, check: Callable[[], object]) -> Iterator[str]:
+    if fault := _fault(check):
+        yield f"{at}: {fault}"
+
+
+def _fault(check: Callable[[], object]) -> str | None:
     try:
         check()
     except HchError as error:
-        yield f"{at}: {error}"
+        return str(error)
+    return None
 
 
 def _prompt_problems(named: str) -> Iterator[str]:
@@ -138,15 +162,11 @@ def _prompt_problems(named: str) -> Iterator[str]:
         there = folder(named)
     except UsageError:  # which is told of the setting
         return
-    used = uses().by_prompt
+    used, read = uses().by_prompt, reader([there])
     for path in sorted(there.rglob("*.md")):
-        name = os.fspath(path.relative_to(there).with_suffix(""))
+        name = path.relative_to(there).with_suffix("").as_posix()
         if name in used:
-            try:
-                Prompt.parse(name, path.read_text("utf-8"), used[name].placeholders)
-            except PromptError as error:
-                yield f"{path}: {error}"
-            except (OSError, UnicodeDecodeError) as error:
-                yield f"{path}: it cannot be read: {getattr(error, 'strerror', None) or error}"
+            if fault := _fault(partial(Prompt.read, read, name, used[name].placeholders)):
+                yield fault
         elif near := get_close_matches(name, used, 1, 0.8):
             yield f"{path}: no strategy has a prompt {name!r}: did you mean {near[0]!r}?"

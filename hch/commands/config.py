@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from importlib.resources import files
@@ -92,9 +93,9 @@ def init(
         path = user_file() if user else Path.cwd() / FILE
     except FileNotFoundError as error:
         raise ConfigError("the working folder is gone: go to another") from error
-    there = path.exists() or path.is_symlink()
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{path} is not a regular file: move it away first")
+    there = os.path.lexists(path)
+    if there and (path.is_symlink() or not path.is_file()):
+        raise UsageError(f"{path} is a link or no regular file: move it away first")
     if there and not force:
         raise UsageError(f"{path} is there already: add --force to overwrite it")
     try:

@@ -119,11 +119,12 @@ def _configuration(seen: Look) -> Iterator[Finding]:
 
 def _models(config: Config, models: dict[str, Model]) -> Iterator[Finding]:
     """The model that would answer and why, and the aliases; `models` takes in those that stand."""
+    from hch.commands._person import Nobody
     from hch.commands._settings import model_of
     from hch.compose import HCH
 
     try:
-        model = HCH(depth=0, config=config).players[0].model
+        model = HCH(depth=0, config=config, person=Nobody()).players[0].model
     except HchError as error:
         yield wrong("models", "who answers", error)
     else:

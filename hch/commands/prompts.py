@@ -88,7 +88,7 @@ def prompts(ctx: Context, folder: FolderOption = None, as_json: JsonOption = Fal
         _list(folder, as_json=as_json)
 
 
-def list_(ctx: Context, folder: FolderOption = None, as_json: JsonOption = False) -> None:
+def list_(folder: FolderOption = None, as_json: JsonOption = False) -> None:
     """List the prompts: who uses each, its own placeholders, and whether it is the shipped one.
 
     A file that no strategy uses, or that cannot be used as it is, is pointed out.
@@ -99,32 +99,36 @@ def list_(ctx: Context, folder: FolderOption = None, as_json: JsonOption = False
       hch prompts list --json
     """
     check_filled(prompts=folder)
-    above = ctx.parent.params if ctx.parent else {}
-    _list(folder or above.get("folder"), as_json=as_json or bool(above.get("as_json")))
+    _list(folder, as_json=as_json)
 
 
 def show(
-    ctx: Context,
     name: Annotated[
         str, Argument(metavar="NAME", help="Such as direct.", autocompletion=complete_prompt)
     ],
     folder: FolderOption = None,
+    as_json: Annotated[bool, Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:
     """Print the exact text of a prompt.
 
     Examples:
       hch prompts show direct
       hch prompts show factored/decompose --prompts my-prompts
+      hch prompts show direct --json
     """
     check_filled(NAME=name, prompts=folder)
-    above = ctx.parent.params if ctx.parent else {}
-    folders = _folders(folder or above.get("folder"))
+    folders = _folders(folder)
     known = sorted({*uses().by_prompt, *(found for place in folders for found in _in(place))})
-    say_raw(files.reader(folders)(_known(name, known)).removesuffix("\n"))
+    read, name = files.reader(folders), _known(name, known)
+    text = read(name)
+    if as_json:
+        say_json({"name": name, "file": str(read.file(name)), "text": text})
+    else:
+        say_raw(text.removesuffix("\n"))
 
 
 def copy(
-    folder: Annotated[
+    into: Annotated[
         str,
         Argument(metavar="DIR", help="A folder, new or not.", autocompletion=complete_folder),
     ],
@@ -142,14 +146,14 @@ def copy(
       hch prompts copy my-prompts
       hch prompts copy my-prompts factored/decompose factored/synthesize
     """
-    check_filled(DIR=folder, NAME=names)
+    check_filled(DIR=into, NAME=names)
     known = _in(files.shipped())
     wanted = list(dict.fromkeys(_known(name, known) for name in names or known))
-    there = [str(path) for name in wanted if os.path.lexists(path := _file(Path(folder), name))]
+    there = [str(path) for name in wanted if _is_there(path := _file(Path(into), name), Path(into))]
     if there and not force:
         raise UsageError(f"{', '.join(there)} would be overwritten: add --force")
     for name in wanted:
-        path = _file(Path(folder), name)
+        path = _file(Path(into), name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(_file(files.shipped(), name).read_bytes())
@@ -157,9 +161,19 @@ def copy(
             reason = getattr(error, "strerror", None) or error
             raise UsageError(f"{path} cannot be written: {reason}") from error
         say(one_line(str(path)))
-    quoted = shlex.quote(folder)
+    quoted = shlex.quote(into)
     tell(f"edit them, see what hch makes of them with hch prompts --prompts {quoted}")
     tell(f"and use them with hch ask … --prompts {quoted}")
+
+
+def _is_there(path: Path, into: Path) -> bool:
+    """Whether there is a file. Raises UsageError for what else there is, so that none is hit."""
+    if path.parent != into and os.path.lexists(path.parent) and path.parent.is_symlink():
+        raise UsageError(f"{path.parent} is a link: move it away first")
+    there = os.path.lexists(path)
+    if there and (path.is_symlink() or not path.is_file()):
+        raise UsageError(f"{path} is a link or no regular file: move it away first")
+    return there
 
 
 def _list(given: str | None, *, as_json: bool) -> None:
@@ -179,32 +193,30 @@ def _list(given: str | None, *, as_json: bool) -> None:
 
 def _row(name: str, folders: list[Path], used: Mapping[str, Use]) -> Row:
     use = used.get(name, Use((), frozenset()))
-    *own, shipped = (_file(folder, name) for folder in folders)
-    path = next((path for path in (*own, shipped) if os.path.lexists(path)), None)
+    read, shipped = files.reader(folders), files.reader([files.shipped()])
+    path = read.file(name)
     origin: Origin = "shipped"
+    problem = near = None
     if path is None:
         origin = "missing"
-    elif path != shipped:
-        origin = _compared(path, shipped) if shipped.exists() else "added"
-    problem = near = None
+    elif shipped.file(name) is None:
+        origin = "added"
+    elif path != shipped.file(name):
+        origin = "changed"
     if name not in used:
         origin = "unused"
         near = _nearest(name, used)
     elif path is not None:
         try:
-            files.Prompt.parse(name, files.reader(folders)(name), use.placeholders)
+            prompt = files.Prompt.read(read, name, use.placeholders)
         except PromptError as error:
             problem = str(error)
+        else:
+            copied = origin == "changed" and prompt.text == shipped(name)
+            origin = "copied" if copied else origin
     file = str(path) if path else None
     wanted = sorted(use.placeholders)
     return Row(name, list(use.strategies), wanted, origin, file, near, problem)
-
-
-def _compared(path: Path, shipped: Path) -> Origin:
-    try:
-        return "copied" if path.read_bytes() == shipped.read_bytes() else "changed"
-    except OSError:
-        return "changed"
 
 
 def _line(row: Row) -> str:
