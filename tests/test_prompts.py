@@ -97,7 +97,7 @@ def test_a_section_with_nothing_in_it_is_left_out() -> None:
         ("--- user ---\n$a\n--- user ---\nagain", "one system section, then one user one"),
         ("--- user ---\n", r"lacks \$a: put it into the file"),
         ("--- user ---\n$$a", r"lacks \$a"),
-        ("--- user ---\n$a $b $c", r"has \$b, \$c; it may have \$a"),
+        ("--- user ---\n$a $b $c", r"has \$b, \$c, which nothing fills; it may have \$a"),
         ("--- user ---\n$A", r"lacks \$a"),
         ("--- user ---\n$a costs $5", r"a lone \$ in '\$5'; write \$\$"),
         ("--- user ---\n$a ${b", r"a lone \$"),
@@ -193,10 +193,10 @@ def test_windows_newlines_are_newlines(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"\xff")
-    with pytest.raises(PromptError, match=r"a\.md is not text in UTF-8"):
+    with pytest.raises(PromptError, match=r"a\.md: it is not text in UTF-8"):
         reader([tmp_path])("a")
     (tmp_path / "b.md").mkdir()
-    with pytest.raises(PromptError, match=r"b\.md cannot be read: Is a directory"):
+    with pytest.raises(PromptError, match=r"b\.md: it is not a regular file"):
         reader([tmp_path])("b")
 
 

@@ -26,7 +26,9 @@ class Commands(_page.PageGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Raises UsageError, with the nearest name, for an unknown command."""
         if cmd_name == "help" and cmd_name not in self.list_commands(ctx):
-            raise UsageError("no command 'help': hch --help and hch COMMAND --help show it")
+            raise UsageError(
+                "no command 'help': hch --help shows them all, and hch COMMAND --help one"
+            )
         made = registry.build("commands", registry.Spec(cmd_name))
         if not isinstance(made, typer.Typer):
             alone = typer.Typer(add_completion=False, rich_markup_mode=None)

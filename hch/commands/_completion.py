@@ -35,7 +35,7 @@ def complete_folder(incomplete: str) -> Found:
 
 
 def complete_kind() -> Found:
-    return [(kind, "") for kind in registry.KINDS]
+    return [(kind, "") for kind in registry.KINDS if registry.names(kind)]
 
 
 def complete_task(incomplete: str) -> Found:

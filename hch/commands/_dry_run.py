@@ -35,8 +35,6 @@ def foreseen(
 
 
 def _page(hch: HCH, estimate: Estimate, fanout: int | None) -> Iterator[str]:
-    from hch.forecast import BEYOND
-
     yield one_line(f"{players([player.spec for player in hch.players])}; nothing was sent")
     priced = not hch.unpriced
     rows: list[tuple[str, ...]] = [HEAD]
@@ -48,8 +46,8 @@ def _page(hch: HCH, estimate: Estimate, fanout: int | None) -> Iterator[str]:
         first = f"{row[0]:{sizes[0]}}"
         rest = (f"{cell:>{size}}" for cell, size in zip(row[1:], sizes[1:], strict=True))
         yield "  ".join((first, *rest, note)).rstrip()
-    if any(max(price.amounts()) >= BEYOND.calls for price in prices):
-        yield "1e18+ is beyond counting"
+    if any(cell.endswith("+") for row in rows for cell in row):
+        yield "+ is where counting ends: it is so much, or more"
     if cap := budget(hch.cap[0]):
         yield f"capped at {cap}; a call that has to be repeated counts again"
     else:
@@ -73,19 +71,28 @@ def _notes(hch: HCH, estimate: Estimate, fanout: int | None) -> tuple[str, str, 
         return "replies as short as can be", f"replies of {ANSWER} tokens", longest
     alone = estimate.least.nodes == 1
     asks = f"{count(min(fanout or FANOUT, hch.chosen.fanout), 'sub-question')} a node"
+    where = "" if alone else "where H may choose, "
     told = "" if fanout else "; --fanout K says how many"
     return (
         "the root needs no help" if alone else "nobody asks more than it must",
-        f"{'' if alone else 'where H may choose, '}{asks}, of {QUESTION} tokens, "
-        f"answers of {ANSWER}{told}",
-        f"{count(hch.chosen.fanout, 'sub-question')} a node at the most, {longest}",
+        f"{where}{asks}, of {QUESTION} tokens, answers of {ANSWER}{told}",
+        f"{count(hch.chosen.fanout, 'sub-question')} a node at most, {longest}",
     )
 
 
 def _cells(price: Price, *, priced: bool) -> tuple[str, ...]:
-    cost = dollars(price.microusd) if price.microusd else "free"
-    calls, nodes, tokens, _ = map(_whole, price.amounts())
-    return calls, nodes, _counted(price.tokens, short(price.tokens)), cost if priced else "?"
+    """The amounts in the order of `HEAD`; one at which counting ends has a `+`."""
+    from hch.forecast import BEYOND
+
+    cost = (dollars(price.microusd) if price.microusd else "free") if priced else "?"
+    said = (_whole(price.calls), _whole(price.nodes), short(price.tokens), cost)
+    amounts = (price.calls, price.nodes, price.tokens, price.microusd if priced else 0)
+    ends = zip(said, amounts, BEYOND.amounts(), strict=True)
+    return tuple(f"{cell}+" if amount >= end else cell for cell, amount, end in ends)
+
+
+def _whole(n: float) -> str:
+    return f"{int(n):,}" if n < 1e6 else short(n)
 
 
 def _as_object(hch: HCH, estimate: Estimate) -> dict[str, Any]:

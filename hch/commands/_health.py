@@ -17,7 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from hch import __version__
+from hch import __version__, registry
 from hch.commands._words import count
 from hch.errors import HchError
 from hch.safe_text import one_line
@@ -63,17 +63,36 @@ def installed() -> Iterator[Finding]:
         yield wrong("installed", "hch", "not installed as a package: pip install hch")
         return
     needs = about.get_all("Requires-Dist") or []
+    users = _users()
+    sources = "".join(path.read_text("utf-8") for path in Path(__file__).parents[1].rglob("*.py"))
     for name in _packages(needs, None):
         found = _version(name)
         said = found or "not installed: pip install --force-reinstall hch"
+        if name in users:
+            said += f", for {', '.join(users[name])}"
+        elif found and not re.search(rf"(?:import|from) {name.replace('-', '_')}\b", sources):
+            said += ", which nothing of this version uses"
         yield Finding("installed", "fine" if found else "wrong", name, said)
-    for extra in about.get_all("Provides-Extra") or []:
-        if extra not in ("all", "dev"):
-            names = _packages(needs, extra)
-            absent = [name for name in names if _version(name) is None]
-            there = ", ".join(f"{name} {_version(name)}" for name in names)
-            said = f"needs {', '.join(absent)}: pip install 'hch[{extra}]'" if absent else there
-            yield Finding("installed", "none" if absent else "fine", f"extra {extra}", said)
+    for extra in (e for e in about.get_all("Provides-Extra") or () if e in users):
+        names = _packages(needs, extra)
+        absent = [name for name in names if _version(name) is None]
+        there = ", ".join(f"{name} {_version(name)}" for name in names)
+        said = f"needs {', '.join(absent)}: pip install 'hch[{extra}]'" if absent else there
+        said = f"for {', '.join(users[extra])}: {said}"
+        yield Finding("installed", "none" if absent else "fine", f"extra {extra}", said)
+
+
+def _users() -> dict[str, list[str]]:
+    """The plugins of this version by what they need: an extra, else what is named as they are."""
+    users: dict[str, list[str]] = {}
+    for kind in registry.KINDS:
+        for name in registry.names(kind):
+            try:
+                need = getattr(registry.load(kind, name), "EXTRA", name)
+            except HchError:
+                need = name
+            users.setdefault(need, []).append(f"{kind} {name}")
+    return users
 
 
 def _packages(needs: list[str], extra: str | None) -> list[str]:

@@ -16,6 +16,7 @@ from hch.errors import HchError
 from hch.safe_text import one_line
 
 if TYPE_CHECKING:
+    from hch.compose import HCH
     from hch.config import Config, Look
     from hch.protocols import Model
 
@@ -124,14 +125,15 @@ def _models(config: Config, models: dict[str, Model]) -> Iterator[Finding]:
     from hch.compose import HCH
 
     try:
-        model = HCH(depth=0, config=config, person=Nobody()).players[0].model
+        hch = HCH(depth=0, config=config, person=Nobody())
+        model = hch.players[0].model
     except HchError as error:
         yield wrong("models", "who answers", error)
     else:
         name = model.name if model else "the built-in script"
         if model:
             models[model.name] = model
-        yield Finding("models", "fine", "who answers", f"{name}, {_why(config, model is not None)}")
+        yield Finding("models", "fine", "who answers", f"{name}, {_why(hch, model is not None)}")
     for alias in config.file.models:
         try:
             model = model_of(config, alias)
@@ -144,15 +146,18 @@ def _models(config: Config, models: dict[str, Model]) -> Iterator[Finding]:
             )
 
 
-def _why(config: Config, thinks: bool) -> str:
+def _why(hch: HCH, thinks: bool) -> str:
     """Why it is that one that answers."""
-    from hch.config import KEYED_DEFAULTS
+    from hch.registry import PlayerSpec
 
-    name = "model" if thinks else "strategy"
-    if origin := config.origin.get(f"defaults.{name}"):
+    config, by_key = hch.config, hch.casting.by_key
+    strategy = config.file.defaults.strategy
+    own = strategy and PlayerSpec.parse(config.player(strategy)).model
+    name = "model" if thinks and not own else "strategy"
+    if not by_key and (origin := config.origin.get(f"defaults.{name}")):
         return f"by {origin}"
-    if thinks:
-        return f"since {next(key for key, _ in KEYED_DEFAULTS if key in config.keys)} is set"
+    if by_key:
+        return f"since {by_key[0]} is set"
     return "since no model is named and no key is set: it does arithmetic"
 
 

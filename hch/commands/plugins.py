@@ -25,7 +25,7 @@ def plugins(
         str | None,
         Argument(
             metavar="KIND",
-            help=f"One kind only: {', '.join(registry.KINDS)}.",
+            help=f"One kind only: {', '.join(_kinds())}.",
             autocompletion=complete_kind,
         ),
     ] = None,
@@ -47,7 +47,7 @@ def plugins(
       hch prompts, hch examples, CONTRIBUTING.md
     """
     if kind is not None and kind not in registry.KINDS:
-        raise UsageError(f"no kind of plugin {kind!r}: there are {', '.join(registry.KINDS)}")
+        raise UsageError(f"no kind of plugin {kind!r}: there are {', '.join(_kinds())}")
     kinds = [kind] if kind else list(registry.KINDS)
     found = {kind: [_about(kind, name) for name in registry.names(kind)] for kind in kinds}
     if as_json:
@@ -56,6 +56,11 @@ def plugins(
     for title, entries in found.items():
         if entries or kind:
             say("\n".join([title, *map(_row, entries)] if entries else [f"no {title}"]))
+
+
+def _kinds() -> list[str]:
+    """Those of which there are plugins."""
+    return [kind for kind in registry.KINDS if registry.names(kind)]
 
 
 def _about(kind: str, name: str) -> dict[str, Any]:

@@ -42,6 +42,14 @@ CASES = {
     "unknown command of a command": Bad(
         ("prompts", "lst"), 2, "'lst': did you mean 'list'? see hch prompts --help"
     ),
+    "help as a command": Bad(("help",), 2, "no command 'help': hch --help shows them all"),
+    "option before a command that has it not": Bad(
+        ("prompts", "--prompts", "p", "copy", "new"), 2,
+        "--prompts does not go with copy: see hch prompts copy --help",
+    ),
+    "check with an option of show": Bad(
+        ("config", "--origin", "check"), 2, "--origin does not go with check"
+    ),
     "unknown model": Bad((*ASK, "-m", "opena:x"), 2, "did you mean 'openai'?"),
     "unknown strategy": Bad((*ASK, "-s", "factord"), 2, "did you mean 'factored'?"),
     "unknown task": Bad((*ASK, "--task", "arithmetics"), 2, "did you mean 'arithmetic'?"),
@@ -80,6 +88,8 @@ CASES = {
     "closed stdin": Bad(("ask", "-"), 2, "nothing came on stdin", shell="<&-"),
     "closed stdout": Bad((*ASK, "-q"), 1, "stdout cannot be written", shell=">&-"),
     "full disk on stdout": Bad((*ASK, "-q"), 1, "No space left", shell=">/dev/full"),
+    "full disk below a page of help": Bad(("--help",), 1, "No space left", shell=">/dev/full"),
+    "full disk below a command's": Bad(("ask", "--help"), 1, "No space left", shell=">/dev/full"),
     # files
     "missing context": Bad((*ASK, "--context", "no.txt"), 2, "no.txt cannot be read"),
     "binary context": Bad(
@@ -100,8 +110,13 @@ CASES = {
     "such prompts to be copied": Bad(("prompts", "copy", LONG), 2, "File name too long"),
     "prompt with a typo": Bad(
         (*THINKS, "--prompts", "p"),
-        *(6, "prompt 'direct' lacks $context"),
+        *(6, "p/direct.md: prompt 'direct' has $contxt, which nothing fills: did you mean $cont"),
         {"p/direct.md": PROMPT, "rules.toml": RULES},
+    ),
+    "prompt that is no file": Bad(
+        (*THINKS, "--prompts", "p"),
+        *(6, "p/direct.md: it is not a regular file"),
+        {"p/direct.md/x": "", "rules.toml": RULES},
     ),
     "missing rules": Bad((*ASK, "-m", "scripted:no.toml"), 2, "no.toml"),
     "rules that are no TOML": Bad(THINKS, 6, "rules.toml is not TOML", {"rules.toml": "=="}),
@@ -120,6 +135,13 @@ CASES = {
         env={"OPENAI_API_KEY": "sk-none"},
     ),
     "nobody at the terminal": Bad((*ASK, "-m", "human"), 2, "stdin and stderr are a terminal"),
+    "nobody, by a variable": Bad(
+        ASK, 2, "stdin and stderr are a terminal", env={"HCH_MODEL": "human"}
+    ),
+    "nobody, by an alias": Bad(
+        (*ASK, "-d", "0"), 2, "stdin and stderr are a terminal",
+        {"hch.toml": "[defaults]\nstrategy = 'me'\n[players]\nme = 'consult@human'\n"},
+    ),
     # stores and runs
     "store that is not ours": Bad((*ASK, "--store", "a.txt"), 5, "a.txt", {"a.txt": "text" * 999}),
     "store that is no file": Bad((*ASK, "--store", "."), 2, "names no file"),
@@ -160,7 +182,7 @@ CASES = {
 def run(case: Bad, folder: Path) -> subprocess.CompletedProcess[bytes]:
     for name, content in case.files.items():
         path = folder / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     env = {**os.environ, "PYTHONPATH": str(folder), **case.env}
     command = ["sh", "-c", f'exec "$@" {case.shell}', "sh", *HCH, *case.words]

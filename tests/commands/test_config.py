@@ -17,6 +17,7 @@ from hch import HCH, registry
 from hch.commands._settings import check_in_force
 from hch.config import Config, Defaults
 from hch.errors import ConfigError
+from tests.commands.seat import Seat
 from tests.commands.terminal import HCH as WORDS
 from tests.commands.terminal import Done, hch, install
 from tests.payloads import PAYLOADS
@@ -59,15 +60,20 @@ def test_init_overwrites_nothing_unless_it_must(typed: Typed, home: Path) -> Non
     assert (home / "hch.toml").read_text("utf-8") == SAMPLE
 
 
-def test_init_follows_no_link_to_nothing_and_needs_a_file(typed: Typed, home: Path) -> None:
-    path = home / "hch.toml"
-    path.symlink_to(home / "elsewhere.toml")
-    assert typed("config", "init").code == 2
+def test_init_follows_no_link_and_needs_a_file(typed: Typed, home: Path) -> None:
+    path, target = home / "hch.toml", home / "elsewhere.toml"
+    path.symlink_to(target)
+    for force in ((), ("--force",)):
+        done = typed("config", "init", *force)
+        assert done.code == 2
+        assert f"{path} is a link or no regular file" in done.err
+        assert not target.exists()
+    target.write_text("mine")
+    assert typed("config", "init", "--force").code == 2
+    assert target.read_text() == "mine"
     path.unlink()
     os.mkfifo(path)
-    done = typed("config", "init", "--force")
-    assert done.code == 2
-    assert "is not a regular file" in done.err
+    assert typed("config", "init", "--force").code == 2
 
 
 def test_init_says_where_it_cannot_write(typed: Typed, home: Path) -> None:
@@ -335,6 +341,38 @@ def test_what_an_alias_lacks_here_is_no_fault_of_it(typed: Typed, home: Path) ->
     assert typed("config", "check").code == 0
 
 
+def test_a_person_may_be_a_default_or_an_alias(home: Path) -> None:
+    text = "[models]\nme = 'human'\n[players]\nchecker = 'consult@me'\n"
+    for strategy in ("", "[defaults]\nstrategy = 'checker'\n"):
+        (home / "hch.toml").write_text(text + strategy)
+        assert hch("config", "check", HCH_MODEL="human").code == 0
+        check_in_force(HCH())
+
+
+def test_a_person_of_the_settings_is_asked(home: Path) -> None:
+    text = (
+        "[models]\nme = 'human'\n[players]\nalone = 'direct@me'\n[defaults]\nstrategy = 'alone'\n"
+    )
+    (home / "hch.toml").write_text(text)
+    with Seat("ask", "Why?", "--depth", "0") as seat:
+        seat.answers("your answer", "So.")
+        assert seat.rest().count("So.")
+        assert seat.code == 0
+
+
+def test_aliases_that_mean_the_same_are_told_each(typed: Typed, home: Path) -> None:
+    (home / "hch.toml").write_text("[models]\na = 'opnai:x'\nb = 'opnai:x'\nc = 'b'\n")
+    wheres = [line.partition(": no model")[0] for line in typed("config", "check").out.splitlines()]
+    at = f"{home / 'hch.toml'}, line"
+    assert wheres == [f"{at} 2: models.a", f"{at} 3: models.b", f"{at} 4: models.c"]
+
+
+def test_options_before_a_command_of_config_hold_for_it(typed: Typed) -> None:
+    assert json.loads(typed("config", "--json", "check").out)["fine"] is True
+    assert typed("config", "--origin", "show").out == typed("config", "show", "--origin").out
+    assert typed("config", "--json", "init").code == 2
+
+
 def test_check_reads_the_prompts(typed: Typed, home: Path) -> None:
     (home / "hch.toml").write_text("[defaults]\nprompts = 'mine'\n")
     mine = home / "mine"
@@ -346,6 +384,7 @@ def test_check_reads_the_prompts(typed: Typed, home: Path) -> None:
     (mine / "repair.md").write_bytes(b"\xff")
     (mine / "factored" / "decompse.md").write_text("--- user ---\n$question\n")
     (mine / "factored" / "synthesize.md").mkdir()
+    os.mkfifo(mine / "factored" / "decompose.md")
     done = typed("config", "check")
     assert done.code == 6
     at = f"{home / 'hch.toml'}, line 2: defaults.prompts: {mine}"
@@ -353,9 +392,10 @@ def test_check_reads_the_prompts(typed: Typed, home: Path) -> None:
         done.out.splitlines(),
         (
             "direct.md: prompt 'direct' lacks $context, $manual: put it into the file",
+            "factored/decompose.md: it is not a regular file",
             "factored/decompse.md: no strategy has a prompt 'factored/decompse': did you mean 'fac",
-            "factored/synthesize.md: it cannot be read: Is a directory",
-            "repair.md: it cannot be read: 'utf-8' codec can't decode",
+            "factored/synthesize.md: it is not a regular file",
+            "repair.md: it is not text in UTF-8",
         ),
         strict=True,
     ):

@@ -54,6 +54,9 @@ def test_without_anything_all_is_well(typed: Typed, home: Path) -> None:
     assert installed[0].startswith(f"✓ hch {__version__}, in ")
     assert any(line.startswith("✓ Python 3.") for line in installed)
     assert any(re.fullmatch(r"✓ pydantic [\d.]+", line) for line in installed)
+    assert any(re.fullmatch(r"✓ openai [\d.]+, for models openai", line) for line in installed)
+    extras = [line.split()[2] for line in installed if " extra " in line]
+    assert extras == ["gguf"]
     assert lines(done, "keys") == ["– none export OPENAI_API_KEY=… for openai models"]
     assert lines(done, "configuration") == [f"– {home}/.config/hch/hch.toml not there"]
     [answers] = lines(done, "models")
@@ -107,6 +110,8 @@ def test_who_answers_and_why(home: Path) -> None:
     rules(home / "r.toml", {"match": ".", "reply": "x"})
     assert who(HCH_MODEL="scripted:r.toml").endswith("scripted:r.toml, by HCH_MODEL")
     assert who(HCH_STRATEGY="script").endswith("the built-in script, by HCH_STRATEGY")
+    assert who(HCH_STRATEGY="direct@human").endswith("human, by HCH_STRATEGY")
+    assert who(HCH_STRATEGY="direct@human", OPENAI_API_KEY=KEY).endswith("by HCH_STRATEGY")
     assert "✗ who answers strategy 'direct' thinks, and there is no model" in who(
         HCH_STRATEGY="direct"
     )
@@ -126,6 +131,17 @@ def test_the_stores_health_in_figures(typed: Typed, home: Path) -> None:
 def test_a_store_in_memory_has_no_health(home: Path) -> None:
     [line] = lines(hch("doctor", HCH_STORE="memory"), "store")
     assert line == "– memory runs are gone when their command ends"
+
+
+def test_a_person_can_be_configured(home: Path) -> None:
+    path = configured(home, '[models]\nme = "human"\n[players]\nchecker = "consult@me"\n')
+    done = hch("doctor", "--call", HCH_MODEL="human")
+    assert done.code == 0
+    assert lines(done, "models") == [
+        "✓ who answers human, by HCH_MODEL",
+        f"✓ me human, {path}, line 2",
+    ]
+    assert lines(done, "calls") == []
 
 
 # what is not
@@ -246,11 +262,12 @@ def test_a_store_that_can_be_no_file_is_told(home: Path) -> None:
 
 def test_what_is_not_installed_is_told_with_how_to_get_it(home: Path) -> None:
     env = install(home, "models.mine", "mine", "")
+    install(home, "models.other", "other", 'EXTRA = "there"\n')
     hidden = home / "hch-0.dist-info"
     hidden.mkdir()
     (hidden / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: hch\nVersion: 0\n"
-        "Provides-Extra: mine\nProvides-Extra: there\nProvides-Extra: dev\n"
+        "Provides-Extra: mine\nProvides-Extra: there\nProvides-Extra: plot\n"
         "Requires-Dist: not-there-at-all>=1\n"
         "Requires-Dist: pydantic>=2; extra == 'there'\n"
         "Requires-Dist: not-there-either[x]>=1 ; sys_platform == 'linux' and extra == 'mine'\n"
@@ -259,8 +276,8 @@ def test_what_is_not_installed_is_told_with_how_to_get_it(home: Path) -> None:
     assert done.code == 6
     core, mine, there = lines(done, "installed")[2:]
     assert core.startswith("✗ not-there-at-all not installed: ")
-    assert mine == "– extra mine needs not-there-either: pip install 'hch[mine]'"
-    assert re.fullmatch(r"✓ extra there pydantic [\d.]+", there)
+    assert mine == "– extra mine for models mine: needs not-there-either: pip install 'hch[mine]'"
+    assert re.fullmatch(r"✓ extra there for models other: pydantic [\d.]+", there)
 
 
 # calls
@@ -303,6 +320,7 @@ def test_a_model_of_any_kind_can_be_called(typed: Typed, home: Path) -> None:
     spec = rules(home / "r.toml", {"match": "Say: ok", "reply": "ok"})
     configured(home, f'[models]\na = "{spec}"\nnobody = "human"\n')
     done = typed("doctor", "--call")
+    assert done.code == 0
     [call] = lines(done, "calls")
     assert call.startswith(f"✓ {spec} ok, ")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.terminal import Done
+from tests.commands.terminal import Done, hch, install
 
 Typed = Callable[..., Done]
 PAID = ("ask", "Why?", "-m", "openai:gpt-5.4-mini", "--dry-run")
@@ -38,6 +38,57 @@ def test_the_fan_out_that_is_told_sharpens_it(typed: Typed) -> None:
     done = typed(*PAID, "--fanout", "5", "--depth", "1")
     assert "typical      7      6" in done.out
     assert "--fanout K" not in done.out
+
+
+def test_where_nobody_can_ask_only_replies_are_told_of(typed: Typed) -> None:
+    for words in (("-s", "direct"), ("-s", "factored", "--depth", "0")):
+        out = typed(*PAID, *words).out
+        assert "  replies as short as can be\n" in out
+        assert "  replies of 60 tokens\n" in out
+        assert "  replies of 2048 tokens\n" in out
+        assert "sub-question" not in out
+
+
+ALWAYS_TWO = """
+from hch.budget import Price
+
+class Twice:
+    prompts = {"direct": frozenset()}
+    thinks = True
+    refuses_repeats = False
+
+    async def __call__(self, workspace):
+        if workspace.level == 0:
+            return await workspace.think("direct", last=True)
+        question = workspace.question
+        return (await workspace.ask(question, question.again(1), last=True))[0]
+
+    def least(self, workspace):
+        return workspace.quote("direct") if workspace.level == 0 else workspace.below() * 2
+
+    def finish(self, workspace, m):
+        return workspace.quote("direct") if workspace.level == 0 else Price()
+
+def build():
+    return Twice()
+"""
+
+
+def test_what_a_strategy_asks_by_itself_is_not_h_s_choice(home: Path) -> None:
+    env = install(home, "strategies.twice", "twice", ALWAYS_TWO)
+    out = hch(*PAID, "-s", "twice", **env).out
+    assert "sub-question" not in out
+    assert "needs no help" not in out
+    out = hch(*PAID, "--at", "2=twice", **env).out
+    assert "  nobody asks more than it must\n" in out
+    assert "  where H may choose, 3 sub-questions a node, of 15 tokens" in out
+
+
+def test_what_is_beyond_counting_says_so(typed: Typed) -> None:
+    out = typed(*PAID, "--depth", "40", "--budget", f"{10**24}calls").out
+    assert "1e18+" in out
+    assert "+ is where counting ends" in out
+    assert "counting ends" not in typed(*PAID).out
 
 
 def test_a_model_without_a_price_says_so(typed: Typed) -> None:

@@ -38,6 +38,11 @@ def test_one_kind_alone(typed: Typed) -> None:
     assert "models" not in done.out
 
 
+def test_the_help_names_the_kinds_that_there_are(typed: Typed) -> None:
+    page = " ".join(typed("plugins", "--help").out.split())
+    assert "One kind only: models, strategies, stores, tasks, commands." in page
+
+
 def test_an_unknown_kind(typed: Typed) -> None:
     done = typed("plugins", "modles")
     assert (done.code, done.out) == (2, "")

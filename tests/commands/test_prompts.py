@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def test_what_a_folder_changes_is_said(typed: Typed, home: Path) -> None:
     assert rows["direct"]["file"] == "mine/direct.md"
     assert rows["direct"]["problem"] is None
     assert "it must begin with --- system ---" in rows["consult/turn"]["problem"]
-    assert "cannot be read" in rows["factored/synthesize"]["problem"]
+    assert rows["factored/synthesize"]["problem"].endswith(".md: it is not a regular file")
     assert "is not text in UTF-8" in rows["consult/last"]["problem"]
     assert (rows["factored/decompse"]["origin"], rows["factored/decompse"]["near"]) == (
         "unused",
@@ -75,7 +76,7 @@ def test_what_a_folder_changes_is_said(typed: Typed, home: Path) -> None:
     assert typed("prompts", "--prompts", "mine", "list").out == out
     assert "\n    changed: mine/direct.md\n" in out
     assert "    no strategy uses it: mine/factored/decompse.md; did you mean factored/decomp" in out
-    assert "\n    not usable: prompt 'consult/turn': it must begin" in out
+    assert "\n    not usable: mine/consult/turn.md: prompt 'consult/turn': it must begin" in out
 
 
 STRATEGY = """
@@ -100,7 +101,10 @@ def test_a_strategy_of_ones_own_wants_its_prompt(home: Path) -> None:
     (home / "own" / "mine").mkdir(parents=True)
     (home / "own" / "mine" / "ask.md").write_text("--- user ---\n$question\n")
     done = hch("prompts", "list", "--prompts", "own", **env)
-    assert "\n    added: own/mine/ask.md\n    not usable: prompt 'mine/ask' lacks" in done.out
+    assert (
+        "\n    added: own/mine/ask.md\n    not usable: own/mine/ask.md: prompt 'mine/ask' l"
+        in done.out
+    )
 
 
 def test_the_text_of_a_prompt_is_exact(typed: Typed, home: Path) -> None:
@@ -112,6 +116,13 @@ def test_the_text_of_a_prompt_is_exact(typed: Typed, home: Path) -> None:
         "--- user ---\nMine: $question\n\n"
     )
     assert typed("prompts", "--prompts", "mine", "show", "direct").out.startswith("--- user ---\nM")
+    shown = {
+        "name": "direct",
+        "file": "mine/direct.md",
+        "text": "--- user ---\nMine: $question\n\n",
+    }
+    words = ("prompts", "--json", "show", "direct", "--prompts", "mine")
+    assert json.loads(typed(*words).out) == shown
     assert typed("prompts", "show", "repair", "--prompts", "mine").code == 0
 
 
@@ -157,12 +168,39 @@ def test_copies_never_overwrite_unless_forced(typed: Typed, home: Path) -> None:
     assert mine.read_bytes() == (shipped() / "direct.md").read_bytes()
 
 
-def test_a_dangling_link_is_something_there(typed: Typed, home: Path) -> None:
+def test_copies_follow_no_link(typed: Typed, home: Path) -> None:
+    """Neither one that stands for a file nor one that stands for a strategy's folder."""
+    outside = home / "outside"
+    outside.mkdir()
     (home / "mine").mkdir()
-    (home / "mine" / "direct.md").symlink_to(home / "elsewhere.md")
-    assert typed("prompts", "copy", "mine", "direct").code == 2
-    assert not (home / "elsewhere.md").exists()
+    (home / "mine" / "direct.md").symlink_to(outside / "direct.md")
+    (home / "mine" / "factored").symlink_to(outside)
+    (home / "mine" / "repair.md").mkdir()
+    for name in ("direct", "factored/decompose", "repair"):
+        for force in ((), ("--force",)):
+            done = typed("prompts", "copy", "mine", name, *force)
+            assert (done.code, done.out) == (2, "")
+            assert "move it away first" in done.err
+    assert list(outside.iterdir()) == []
     assert "cannot be read" in listed(typed, "--prompts", "mine")["direct"]["problem"]
+
+
+def test_what_never_ends_is_no_prompt(typed: Typed, home: Path) -> None:
+    (home / "mine").mkdir()
+    os.mkfifo(home / "mine" / "direct.md")
+    wrong = "mine/direct.md: it is not a regular file"
+    assert listed(typed, "--prompts", "mine")["direct"]["problem"] == wrong
+    ask = (
+        "ask",
+        "Why?",
+        "-s",
+        "direct",
+        "-m",
+        rules(home / "r.toml", {"match": ".", "reply": "x"}),
+    )
+    for words in (("prompts", "show", "direct"), ask):
+        done = typed(*words, "--prompts", "mine")
+        assert (done.code, done.out, done.err) == (6, "", f"hch: {wrong}\n")
 
 
 def test_the_configuration_names_a_folder_too(typed: Typed, home: Path) -> None:
