@@ -13,7 +13,9 @@ from hch.types import Completion
 class Recording:
     """A run's past, folded; `trace` is its tree so far.
 
-    `written` names the events that a resume need not write again, and how nodes were closed.
+    `written` names the events that a resume need not write again, and how nodes were closed. There
+    are none where an endpoint was ever found dead: nodes went on after failures that are no part of
+    the record, and so did their askers, so every node is opened again and begins again.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
@@ -22,7 +24,7 @@ class Recording:
         self.replies: dict[str, Completion | NodeError] = {}
         self.attempts: dict[str, int] = {}
         self.written: dict[tuple[str, ...], NodeClosed | None] = {}
-        stale = _stale(self.trace)
+        died = any(isinstance(r.event, CallGivenUp) and r.event.dead for r in kept)
         for record in kept:
             match event := record.event:
                 case CallIntended():
@@ -34,16 +36,5 @@ class Recording:
                 case CallGivenUp() if isinstance(self.replies.get(event.request), NodeError):
                     del self.replies[event.request]
             name = identity(event)
-            if name is not None and not set(name) & stale:
+            if name is not None and not died:
                 self.written[name] = event if isinstance(event, NodeClosed) else None
-
-
-def _stale(trace: Trace) -> set[str]:
-    """The nodes that went on after a failure which is no part of the record, and their askers."""
-    stale: set[str] = set()
-    for node in sorted(trace.nodes(), key=lambda n: (n.level, -n.opened.wrapper)):
-        calls = [call for _, call in node.thoughts if call is not None]
-        dead = any(c.given_up and c.given_up.dead and not c.finished for c in calls)
-        if dead or any(ask.node is not None and ask.node.key in stale for ask in node.asks):
-            stale.add(node.key)
-    return stale

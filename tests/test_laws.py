@@ -8,17 +8,18 @@ import re
 from math import inf
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hch import HCH, Trace
+from hch import HCH, ScriptedModel, Trace
 from hch.budget import Price
-from hch.errors import BillExhausted
+from hch.errors import BillExhausted, DeadEndpoint, TransientModelError
 from hch.events import CallFailed, CallFinished, CallIntended, RunStarted
 from hch.prompts import neutral
 from hch.rates import Rate
 from hch.trace import Node
-from tests.support import Plan, ask, check_tree, memory, rough, scripted
+from tests.support import Plan, ask, check_tree, memory, regular, rough, scripted
 
 LAW = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -228,3 +229,30 @@ def test_clean_means_that_nothing_at_all_was_lacking(seed, shape):
         whole = node.status == "answered" and None not in below
         noted = any(note.startswith(("cut:", "fallback:")) for note in node.closed.notes)
         assert node.clean == (whole and not noted and all(n.clean for n in below if n))
+
+
+@settings(LAW, max_examples=30)
+@given(seeds, st.sampled_from([1, 3, 64]))
+def test_a_dead_endpoint_and_any_crash_after_it_change_no_byte_of_the_tree(cuts, concurrency):
+    """Nodes go on after failures, until these are told as a dead endpoint's; then it is resumed."""
+
+    def hch(store, **failing):
+        model = ScriptedModel(regular(4), **failing)
+        options = {"depth": 2, "concurrency": concurrency, "pause": 0.0, "attempts": 1}
+        return HCH(model=model, store=store, **options)
+
+    whole = asyncio.run(hch(memory()).ask("q?")).trace
+    dead = TransientModelError("no", kind="reset")
+    store, rng = memory(), Random(cuts)
+    run = hch(store, failures=lambda request, n: None if request.form else dead).begin(["q?"])
+    with pytest.raises(DeadEndpoint):
+        asyncio.run(run.finish())
+    most = len(list(store.events(run.id)))
+    for _ in range(3):
+        records = list(store.events(run.id))
+        store = memory()
+        for record in records[: rng.randint(most, len(records))]:
+            store.append(run.id, record.at, record.event)
+        [result] = asyncio.run(hch(store).resume(run.id).finish())
+        assert result.trace.canonical() == whole.canonical()
+        check_tree(result.trace)
