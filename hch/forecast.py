@@ -187,12 +187,21 @@ async def estimate(
 ) -> Estimate:
     """The three bills of one question; `fanout` says how many sub-questions a typical node asks."""
     typical = min(fanout or FANOUT, rules.limits.fanout)
-    low = _priced(rules, lambda rate: rate.lowest)
     high = _priced(rules, lambda rate: rate.highest)
-    least = await Forecast(Mind("least", 1, low)).root(question, grant)
+    least = await Forecast(Mind("least", 1, rules)).root(question, grant)
     middle = await Forecast(Mind("typical", typical, rules)).root(question, grant)
     most = await Forecast(Mind("most", rules.limits.fanout, high)).root(question, UNLIMITED)
-    return Estimate(least, middle, _held(most, _with_dollars(cap, rules)))
+    return Estimate(_cheapest(least, rules), middle, _held(most, _with_dollars(cap, rules)))
+
+
+def _cheapest(granted: Price, rules: Rules) -> Price:
+    """The least bill of what grants were charged so much for: they pay no cached price."""
+    rates = [player.model.rate for player in rules.players if player.model and player.model.rate]
+    share = min((rate.lowest_share for rate in rates), default=1.0)
+    if share == 1:
+        return granted
+    rounded = granted.calls  # each call's price is rounded up by itself
+    return replace(granted, microusd=max(0, int(granted.microusd * share - rounded)))
 
 
 def _priced(rules: Rules, change: Callable[[Rate], Rate]) -> Rules:

@@ -54,10 +54,11 @@ class Rate:
         return max(_up(tokens * max(r.read(max), r.wrote(max))) for r in self._up_to(tokens))
 
     @property
-    def lowest(self) -> Rate:
-        """A rate by which nothing costs more than by this one."""
+    def lowest_share(self) -> float:
+        """The least that a call's `cost` can be of what it is `uncached`."""
         rates = [self, *(rate for _, rate in self.longer)]
-        return Rate(min(r.read(min) for r in rates), min(r.wrote(min) for r in rates))
+        pairs = [(r.read(min), r.input) for r in rates] + [(r.wrote(min), r.output) for r in rates]
+        return min((least / usual for least, usual in pairs if usual), default=1.0)
 
     @property
     def highest(self) -> Rate:

@@ -79,11 +79,11 @@ def spends(seed: int) -> ScriptedModel:
 
 @settings(deadline=None)
 @given(rate=RATES, usage=USAGES)
-def test_what_a_call_costs_is_between_the_lowest_and_the_highest_rate(
+def test_what_a_call_costs_is_at_least_a_share_and_at_most_the_highest_rate(
     rate: Rate, usage: Usage
 ) -> None:
     cost = rate.cost(usage)
-    assert rate.lowest.uncached(usage) <= cost <= rate.highest.uncached(usage)
+    assert int(rate.lowest_share * rate.uncached(usage)) <= cost <= rate.highest.uncached(usage)
     assert (
         cost <= rate.worst(usage.input, usage.output) <= rate.worst(usage.input + 1, usage.output)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -99,6 +99,21 @@ async def test_the_bill_is_between_the_least_and_the_most(name: str) -> None:
     assert estimate.most.covers(bill), (bill, estimate.most)
     assert estimate.typical.covers(estimate.least)
     assert estimate.most.covers(estimate.typical)
+
+
+@pytest.mark.parametrize("strategy", ["factored", "consult"])
+async def test_what_a_dollar_cap_refuses_is_refused_in_the_least_tree_too(strategy: str) -> None:
+    answered = 0
+    for millis in range(10, 40):
+        hch = HCH(
+            depth=1, model=ScriptedModel(regular(3), rate=RATE), strategy=strategy,
+            store=memory(), budget=f"{millis / 1000}usd",
+        )  # fmt: skip
+        least, result = (await hch.forecast("Why so?")).least, await hch.ask("Why so?")
+        answered += result.status == "answered"
+        bill = replace(result.trace.bill, nodes=1)
+        assert result.status != "answered" or bill.covers(least), (millis, bill, least)
+    assert answered > 10
 
 
 @pytest.mark.parametrize("reasoning", [0, 1900])
