@@ -161,7 +161,7 @@ class Casting:
             self._canonical(name): Rate(row.input, row.output, row.cached, row.reasoning)
             for name, row in rows.items()
         }
-        return {**configured, **self.prices}
+        return configured | {self._canonical(name): rate for name, rate in self.prices.items()}
 
     def _canonical(self, priced: str) -> str:
         """What a model is called in its own spelling, where it can be built at all."""

@@ -191,7 +191,9 @@ async def estimate(
     least = await Forecast(Mind("least", 1, rules)).root(question, grant)
     middle = await Forecast(Mind("typical", typical, rules)).root(question, grant)
     most = await Forecast(Mind("most", rules.limits.fanout, high)).root(question, UNLIMITED)
-    return Estimate(_cheapest(least, rules), middle, _held(most, _with_dollars(cap, rules)))
+    most = _held(most, cap)
+    dollars = min(most.microusd, _dearest(most, rules)) if cap.tokens != inf else most.microusd
+    return Estimate(_cheapest(least, rules), middle, replace(most, microusd=dollars))
 
 
 def _cheapest(granted: Price, rules: Rules) -> Price:
@@ -221,14 +223,11 @@ def _held(price: Price, cap: Price) -> Price:
     return Price(*map(min, price.amounts(), cap.amounts()))
 
 
-def _with_dollars(cap: Price, rules: Rules) -> Price:
-    """A cap, and what its tokens can cost at the most."""
-    if cap.tokens == inf:
-        return cap
-    tokens = int(cap.tokens)
+def _dearest(bill: Price, rules: Rules) -> float:
+    """What the tokens of a bill can cost at the most."""
     rates = [player.model.rate for player in rules.players if player.model and player.model.rate]
-    dearest = max((rate.at_most(tokens) for rate in rates), default=0)
-    return replace(cap, microusd=min(cap.microusd, dearest))
+    tokens, calls = int(bill.tokens), int(bill.calls)
+    return max((rate.at_most(tokens, calls) for rate in rates), default=0)
 
 
 class Unwritten(Journal):

@@ -13,7 +13,10 @@ def source() -> str:
 
 
 def price_of(provider: str, model: str | None) -> Rate | None:
-    """A model's price today, that of long prompts too; None where it has none."""
+    """A model's price today, that of long prompts too; None where it has none.
+
+    None too for one that is paid for by the request.
+    """
     from decimal import Decimal
 
     from genai_prices import Usage, calc_price
@@ -34,9 +37,12 @@ def price_of(provider: str, model: str | None) -> Rate | None:
         )
 
     try:
-        found = priced(1).model_price
+        found = priced(0)
     except LookupError:
         return None
-    tiered = (price for price in vars(found).values() if isinstance(price, TieredPrices))
+    if found.total_price:  # for a request, whatever its length
+        return None
+    prices = vars(found.model_price).values()
+    tiered = (price for price in prices if isinstance(price, TieredPrices))
     starts = sorted({tier.start for price in tiered for tier in price.tiers})
     return rate(1, tuple((start, rate(start + 1)) for start in starts))

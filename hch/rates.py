@@ -49,9 +49,11 @@ class Rate:
         rates = self._up_to(input_tokens)
         return max(_up(input_tokens * r.read(max) + output_tokens * r.wrote(max)) for r in rates)
 
-    def at_most(self, tokens: int) -> int:
-        """The most that so many tokens can cost in all, however they are parted among calls."""
-        return max(_up(tokens * max(r.read(max), r.wrote(max))) for r in self._up_to(tokens))
+    def at_most(self, tokens: int, calls: int) -> int:
+        """The most that so many tokens can cost in so many calls, each rounded up by itself."""
+        return calls + max(
+            _up(tokens * max(r.read(max), r.wrote(max))) for r in self._up_to(tokens)
+        )
 
     @property
     def lowest_share(self) -> float:

@@ -273,7 +273,7 @@ def test_a_long_prompt_has_its_own_price() -> None:
     assert rate.uncached(Usage(101, 10, 100)) == 303 + 40
     assert rate.cost(Usage(201, 10)) == 106
     assert rate.worst(201, 10) == 643  # a shorter prompt may cost more
-    assert (rate.at_most(100), rate.at_most(101)) == (200, 404)
+    assert (rate.at_most(100, 1), rate.at_most(101, 3)) == (201, 407)
     assert not Rate(longer=((5, Rate(1.0)),)).free
 
 

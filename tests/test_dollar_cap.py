@@ -87,7 +87,16 @@ def test_what_a_call_costs_is_at_least_a_share_and_at_most_the_highest_rate(
     assert (
         cost <= rate.worst(usage.input, usage.output) <= rate.worst(usage.input + 1, usage.output)
     )
-    assert cost <= rate.at_most(usage.input + usage.output)
+    assert cost <= rate.at_most(usage.input + usage.output, 1)
+
+
+@settings(deadline=None)
+@given(rate=RATES, usages=st.lists(USAGES, max_size=9))
+def test_tokens_cost_no_more_than_they_can_however_they_are_parted(
+    rate: Rate, usages: list[Usage]
+) -> None:
+    tokens = sum(usage.input + usage.output for usage in usages)
+    assert sum(map(rate.cost, usages)) <= rate.at_most(tokens, len(usages))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

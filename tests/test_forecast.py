@@ -179,7 +179,7 @@ async def test_a_cap_in_tokens_bounds_the_dollars() -> None:
     shape = Shape(5, 3, always(3), {"budget": "10ktokens"})
     most = (await shape.hch().forecast(ROOT)).most
     assert most.tokens == 10_000
-    assert most.microusd == 10_000 * RATE.output
+    assert most.microusd == 10_000 * RATE.output + most.calls
 
 
 async def test_a_tree_of_many_levels_is_told_without_being_grown() -> None:

@@ -40,6 +40,7 @@ def test_a_call_costs_what_the_table_says_whatever_its_length(model: str, tokens
         ("openai", "no-such-model"),
         ("scripted", "x.toml"),
         ("openai", None),
+        ("perplexity", "sonar"),  # a fee by the request, which tokens do not tell
         ("", ""),
         ("vllm", "a/b"),
     ],

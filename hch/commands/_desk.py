@@ -126,7 +126,7 @@ class Desk:
             typed = await self._keyboard.line(field, draft.typing)
         if typed.how == "end":
             self._say(STOPPING)
-            return draft
+            return replace(draft, typing="")
         if typed.how == "editor" or (typed.text == "e" and field.long):
             text = typed.text if typed.how == "editor" else ""
             draft = replace(draft, typing=await self._edited(draft, text))

@@ -48,6 +48,8 @@ def _page(hch: HCH, estimate: Estimate, fanout: int | None) -> Iterator[str]:
         yield "  ".join((first, *rest, note)).rstrip()
     if any(cell.endswith("+") for row in rows for cell in row):
         yield "+ is where counting ends: it is so much, or more"
+    if hch.players[-1].model and not estimate.least.calls:
+        yield "the cap does not pay for the root: it would end truncated"
     if cap := budget(hch.cap[0]):
         yield f"capped at {cap}; a call that has to be repeated counts again"
     else:

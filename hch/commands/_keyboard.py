@@ -184,8 +184,8 @@ async def _ran(words: Sequence[str]) -> int:
 
 
 def _saved(path: Path) -> str:
-    """What an editor wrote, less the newline that ends its last line."""
-    return path.read_text("utf-8").removesuffix("\n")
+    """What an editor wrote, but for a newline at the end; bytes of no text are shown as `\\xff`."""
+    return path.read_text("utf-8", "backslashreplace").removesuffix("\n")
 
 
 def _output() -> Output:

@@ -58,7 +58,7 @@ class Progress:
         self.started = perf_counter()
         models = [player.model for player in run.setup.players if player.model] if run else []
         self.growth = Growth(people={model.name for model in models if model.by_hand})
-        if run is not None and run.resumed:
+        if run is not None and run.resumed and not quiet:
             self.growth.remember(Trace(run.store.events(run.id)))
         self._run = run
         self._texts = texts

@@ -67,11 +67,11 @@ SELECT n.run, o.key, json_extract(o.body, '$.level') AS level,
   json_extract(c.body, '$.spent.microusd') AS spent_microusd,
   o.at AS opened_at, c.at AS closed_at
 FROM (
-  SELECT run, max(CASE type WHEN 'NodeOpened' THEN id END) AS opened,
+  SELECT run, min(CASE type WHEN 'NodeOpened' THEN id END) AS opened,
     max(CASE type WHEN 'NodeClosed' THEN id END) AS closed
   FROM events WHERE type IN ('NodeOpened', 'NodeClosed') GROUP BY run, key) n
 JOIN event_log o ON o.id = n.opened
-LEFT JOIN event_log c ON c.id = n.closed AND n.closed > n.opened;
+LEFT JOIN event_log c ON c.id = n.closed;
 
 CREATE VIEW calls AS
 SELECT n.run, o.key AS request, n.attempt, json_extract(o.body, '$.node') AS node,
@@ -93,7 +93,36 @@ JOIN event_log o ON o.id = n.intended
 LEFT JOIN event_log c ON c.id = n.ended;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_SECOND = """
+DROP VIEW nodes;
+
+CREATE VIEW nodes AS
+SELECT n.run, o.key, json_extract(o.body, '$.level') AS level,
+  json_extract(o.body, '$.wrapper') AS wrapper, json_extract(o.body, '$.player') AS player,
+  coalesce((SELECT coalesce(t.shown, CAST(t.body AS TEXT)) FROM texts t
+            WHERE t.id = json_extract(o.body, '$.question.body."$text"')),
+           json_extract(o.body, '$.question.body')) AS question,
+  json_extract(c.body, '$.status') AS status,
+  coalesce((SELECT coalesce(t.shown, CAST(t.body AS TEXT)) FROM texts t
+            WHERE t.id = json_extract(c.body, '$.answer.body."$text"')),
+           json_extract(c.body, '$.answer.body')) AS answer,
+  coalesce((SELECT coalesce(t.shown, CAST(t.body AS TEXT)) FROM texts t
+            WHERE t.id = json_extract(c.body, '$.reason."$text"')),
+           json_extract(c.body, '$.reason')) AS reason,
+  json_extract(c.body, '$.spent.calls') AS spent_calls,
+  json_extract(c.body, '$.spent.tokens') AS spent_tokens,
+  json_extract(c.body, '$.spent.microusd') AS spent_microusd,
+  o.at AS opened_at, c.at AS closed_at
+FROM (
+  SELECT run, max(CASE type WHEN 'NodeOpened' THEN id END) AS opened,
+    max(CASE type WHEN 'NodeClosed' THEN id END) AS closed
+  FROM events WHERE type IN ('NodeOpened', 'NodeClosed') GROUP BY run, key) n
+JOIN event_log o ON o.id = n.opened
+LEFT JOIN event_log c ON c.id = n.closed AND n.closed > n.opened;
+"""
+"""A node that is opened again is open until it is closed again."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
 """Append only: script number n makes version n + 1 of version n. Version 0 is an empty file."""
 
 

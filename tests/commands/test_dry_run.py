@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.terminal import Done, hch, install
+from tests.commands.terminal import Done, hch, install, rules
 
 Typed = Callable[..., Done]
 PAID = ("ask", "Why?", "-m", "openai:gpt-5.4-mini", "--dry-run")
@@ -123,3 +123,10 @@ def test_the_script_is_free(typed: Typed) -> None:
     done = typed("ask", "What is 2 + 3 * 4?", "--dry-run", "-s", "script")
     assert "free" in done.out
     assert "no cap" in done.out
+
+
+def test_a_cap_that_is_too_small_for_the_root_is_told(typed: Typed, home: Path) -> None:
+    model = rules(home / "rules.toml", {"match": ".", "reply": "x"})
+    words = ("ask", "Why?", "-m", model, "--dry-run", "--budget")
+    assert "the cap does not pay for the root" in typed(*words, "30tokens").out
+    assert "does not pay" not in typed(*words, "30ktokens").out

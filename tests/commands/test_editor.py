@@ -65,6 +65,16 @@ def test_an_editor_that_is_interrupted_loses_nothing_that_it_saved(home: Path) -
     assert answer(kept(home).roots[0])[0] == "an essay"
 
 
+def test_bytes_that_are_no_text_are_shown_and_the_rest_is_kept(home: Path) -> None:
+    editor = script(home / "editor", 'printf "na\\357ve\\n" >"$1"')
+    with Seat(*DIRECT, EDITOR=editor, VISUAL="") as seat:
+        seat.answers("your answer:", "e")
+        seat.says("na\\xefve")
+        seat.type("\r")
+        seat.rest()
+    assert answer(kept(home).roots[0])[0] == "na\\xefve"
+
+
 def test_what_an_editor_left_outlives_a_killing(home: Path) -> None:
     editor = script(home / "editor", 'printf "an essay\\n" >"$1"')
     with Seat(*DIRECT, EDITOR=editor, VISUAL="") as seat:

@@ -226,7 +226,7 @@ def test_totals_of_a_resumed_run_go_on() -> None:
     for record in stored[: len(stored) // 2]:
         store.append(first.run, record.at, record.event)
     again = replace(hch, store=store).resume(first.run)
-    progress = Progress(quiet=True, run=again)
+    progress = Progress(quiet=False, run=again)
     begun = progress.growth.microusd
     again.watch = progress.watch
     [second] = asyncio.run(again.finish())

@@ -11,9 +11,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from hch.errors import StoreError, UsageError
+from hch.events import Event
 from hch.stores import _sqlite_schema as schema
 from hch.stores.sqlite import SqliteStore, build
-from tests.stores.samples import finished, opened, story
+from tests.stores.samples import closed, finished, opened, story
 from tests.stores.writing import python, write
 
 pytestmark = pytest.mark.leaves_open
@@ -165,19 +166,28 @@ def test_an_older_version_is_brought_up_to_date(path: Path) -> None:
     db.close()
 
 
-def test_reading_an_older_version_brings_it_up_to_date(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def older(path: Path, *events: Event) -> None:
+    """A store as the first version made it, with these events as run a."""
     with SqliteStore(path) as store:
-        write(store, "a", *story())
-    versions = (*schema.MIGRATIONS, "CREATE TABLE late (n)")
-    monkeypatch.setattr(schema, "MIGRATIONS", versions)
-    with SqliteStore(path) as store:
-        assert [record.event for record in store.events("a")] == story()
-        write(store, "b", *story())
+        write(store, "a", *events)
+    first, _, _ = schema.MIGRATIONS[0].partition("CREATE VIEW calls")
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("DROP VIEW nodes")
+    db.execute(f"CREATE VIEW nodes {first.partition('CREATE VIEW nodes')[2]}")
+    db.execute("PRAGMA user_version = 1")
+    db.close()
+
+
+def test_reading_an_older_version_brings_it_up_to_date(path: Path) -> None:
+    again = [opened("k"), closed("k"), opened("k")]
+    older(path, *again)
     db = sqlite3.connect(path)
-    assert db.execute("PRAGMA user_version").fetchone() == (len(versions),)
-    assert db.execute("SELECT n FROM late").fetchall() == []
+    assert db.execute("SELECT status FROM nodes").fetchall() == [("answered",)]
+    with SqliteStore(path) as store:
+        assert [record.event for record in store.events("a")] == again
+        write(store, "b", *story())
+    assert db.execute("PRAGMA user_version").fetchone() == (len(schema.MIGRATIONS),)
+    assert db.execute("SELECT status FROM nodes WHERE run = 'a'").fetchall() == [(None,)]
     db.close()
 
 
