@@ -32,7 +32,7 @@ FIRST = 0.4
 REDRAWN = 0.1
 """Seconds between two drawings, at the least."""
 
-REST = 30
+REST = 40
 """Between two drawings there is at least so many times what the last one took."""
 
 REPEATED = 5.0
