@@ -24,7 +24,7 @@ class Model(Protocol):
     `name` is its canonical spec, part of every request's key. `endpoint` names what it shares
     limits with, and `at_once` how many requests it can take, if that is limited. `rate` is its
     price, or None where unknown; `keyed` says that a key pays for it, and `by_hand` that a person
-    replies, to whom no deadline applies.
+    replies, who has no deadline, uses no tokens and has a queue of their own.
     """
 
     name: str

@@ -64,14 +64,11 @@ def installed() -> Iterator[Finding]:
         return
     needs = about.get_all("Requires-Dist") or []
     users = _users()
-    sources = "".join(path.read_text("utf-8") for path in Path(__file__).parents[1].rglob("*.py"))
     for name in _packages(needs, None):
         found = _version(name)
         said = found or "not installed: pip install --force-reinstall hch"
         if name in users:
             said += f", for {', '.join(users[name])}"
-        elif found and not re.search(rf"(?:import|from) {name.replace('-', '_')}\b", sources):
-            said += ", which nothing of this version uses"
         yield Finding("installed", "fine" if found else "wrong", name, said)
     for extra in (e for e in about.get_all("Provides-Extra") or () if e in users):
         names = _packages(needs, extra)

@@ -85,7 +85,6 @@ def runs(
 
 
 def rm(
-    ctx: Context,
     names: Annotated[
         list[str],
         Argument(metavar="RUN", help="Ids, or how they begin.", autocompletion=complete_run),
@@ -108,8 +107,7 @@ def rm(
     from hch.compose import HCH
 
     check_filled(RUN=names, store=store)
-    above = ctx.parent.params.get("store") if ctx.parent else None
-    with closing(HCH(store=store or above).kept_in) as kept_in:
+    with closing(HCH(store=store).kept_in) as kept_in:
         doomed = list(dict.fromkeys(find(kept_in, name).run for name in names))
         if not yes and not _confirmed(doomed):
             raise Exit(1)
