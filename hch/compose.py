@@ -39,16 +39,16 @@ CHOSEN = ("seed", "fanout", "answer_tokens", "concurrency", "task", "prompts")
 class HCH:
     """HCH_depth, ready to be asked.
 
-    `model` and `strategy` are specs (`openai:NAME`, `factored`) or objects; with a model and no
-    strategy it is `factored`, with neither the configured model, that of a key that is set, or the
-    built-in script. `at` gives levels their own players (`{"1+": "script"}`). `budget` is the
-    run's cap (`2usd,50calls`). `store` is a spec, a path or an object; `manual` a text for every
-    prompt; `prompts` a folder that is looked into before the shipped one. `answer_tokens` bounds
-    a reply, `fanout` a node's sub-questions, `concurrency` an endpoint's requests in flight,
-    `attempts` those of a call, which lasts `timeout` seconds at most. What is None is as the
-    configuration has it. `prices` go over the known
-    ones and those of the configuration, by model spec; `person` plays `human`. Raises UsageError
-    and ConfigError, before anything is sent.
+    `model` and `strategy` are specs (`openai:NAME`, `factored`, `direct@openai:NAME`, which brings
+    its own model) or objects; with a model and no strategy it is `factored`, with neither the
+    configured model, that of a key that is set, or the built-in script. `at` gives levels their own
+    players (`{"1+": "script"}`). `budget` is the run's cap (`2usd,50calls`). `store` is a spec, a
+    path or an object; `manual` a text for every prompt; `prompts` a folder that is looked into
+    before the shipped one. `answer_tokens` bounds a reply, `fanout` a node's sub-questions,
+    `concurrency` an endpoint's requests in flight, `attempts` those of a call, which lasts
+    `timeout` seconds at most. What is None is as the configuration has it. `prices` go over the
+    known ones and those of the configuration, by model spec; an object has its own `rate`. `person`
+    plays `human`. Raises UsageError and ConfigError, before anything is sent.
     """
 
     depth: int | None = None

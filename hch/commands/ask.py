@@ -179,7 +179,8 @@ def ask(
     Specs:
       MODEL  NAME[:ARG][,option=value…], such as openai:gpt-5.4-mini,temperature=0, or an alias of
         [models] in hch.toml; hch plugins models lists them.
-      STRATEGY  NAME[,option=value…], such as consult,turns=4, or an alias of [players].
+      STRATEGY  NAME[,option=value…], such as consult,turns=4, or an alias of [players]; with
+        @MODEL it brings its own, in place of -m.
       PLAYER  STRATEGY@MODEL; without @ it thinks with the model of -m.
       LEVELS  N, N+ (from N up) or N-M; level 0 answers alone, level --depth is the root.
       AMOUNTS  usd, calls, tokens, nodes and a time (s, min, h), by commas; 200ktokens is 200,000.
