@@ -7,6 +7,7 @@ what is lower. A test that leaves a run killed on purpose is marked `leaves_open
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,13 @@ import pytest
 
 from hch.stores.sqlite import SqliteStore
 from tests import support
+
+
+def pytest_configure() -> None:
+    """What is run in the background, or by nohup, has these ignored, and so would all it starts."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture
