@@ -134,10 +134,18 @@ async def _sdk(url: str, depth: int, http_client: Any) -> dict[str, Any]:
 async def hch_memory(url: str, depth: int) -> dict[str, Any]:
     from hch.stores.memory import MemoryStore
 
-    return await _hch(url, depth, MemoryStore())
+    return await _hch("openai", url, depth, MemoryStore())
 
 
-async def hch_sqlite(url: str, depth: int) -> dict[str, Any]:
+async def hch_openai(url: str, depth: int) -> dict[str, Any]:
+    return await _durable("openai", url, depth)
+
+
+async def hch_vllm(url: str, depth: int) -> dict[str, Any]:
+    return await _durable("vllm", url, depth)
+
+
+async def _durable(provider: str, url: str, depth: int) -> dict[str, Any]:
     from hch.stores.sqlite import SqliteStore
 
     class Counted(SqliteStore):
@@ -148,16 +156,16 @@ async def hch_sqlite(url: str, depth: int) -> dict[str, Any]:
             super()._write(group)
 
     with tempfile.TemporaryDirectory() as folder, Counted(Path(folder) / "hch.db") as store:
-        return {**await _hch(url, depth, store), "commits": store.commits}
+        return {**await _hch(provider, url, depth, store), "commits": store.commits}
 
 
-async def _hch(url: str, depth: int, store: Any) -> dict[str, Any]:
+async def _hch(provider: str, url: str, depth: int, store: Any) -> dict[str, Any]:
     from hch import HCH
     from hch.config import Config
 
     asked = HCH(
         depth=depth,
-        model=f"openai:bench,base_url={url}",
+        model=f"{provider}:bench,base_url={url}",
         strategy="factored",
         store=store,
         concurrency=AT_ONCE,
@@ -172,7 +180,8 @@ CLIENTS: dict[str, Callable[[str, int], Awaitable[dict[str, Any]]]] = {
     "bare-aiohttp": bare_aiohttp,
     "bare-openai": bare_openai,
     "bare-openai-aiohttp": bare_openai_aiohttp,
-    "hch": hch_sqlite,
+    "hch": hch_openai,
+    "hch-vllm": hch_vllm,
     "hch-memory": hch_memory,
 }
 

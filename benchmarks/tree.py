@@ -35,6 +35,7 @@ NAMES = {
     "bare-openai": "bare recursion, openai SDK as it comes",
     "bare-openai-aiohttp": "bare recursion, openai SDK over aiohttp",
     "hch": "**hch, `openai`, durable store (sqlite)**",
+    "hch-vllm": "**hch, `vllm`, durable store (sqlite)**",
     "hch-memory": "hch, `openai`, store in memory",
 }
 HEAD = (

@@ -100,7 +100,7 @@ class Casting:
         if model is None:
             raise ConfigError(
                 f"strategy {spec!r} thinks, and there is no model: name one by -m, such as "
-                "-m openai:NAME, or set OPENAI_API_KEY"
+                "-m anthropic:NAME or -m openai:NAME, or set ANTHROPIC_API_KEY or OPENAI_API_KEY"
             )
         return Player(f"{spec}@{model.name}", layers, model)
 
@@ -158,7 +158,7 @@ class Casting:
         """What the user says that models cost, by canonical spec; what is said later goes first."""
         rows = self.config.file.prices
         configured = {
-            self._canonical(name): Rate(row.input, row.output, row.cached, row.reasoning)
+            self._canonical(name): Rate(**row.model_dump())
             for name, row in rows.items()
         }
         return configured | {self._canonical(name): rate for name, rate in self.prices.items()}

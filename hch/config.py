@@ -33,14 +33,21 @@ __all__ = [
 
 FILE = "hch.toml"
 
-KEYED_DEFAULTS = (("OPENAI_API_KEY", "openai:gpt-5.4-mini"),)
+KEYED_DEFAULTS = (
+    ("ANTHROPIC_API_KEY", "anthropic:claude-haiku-5-5"),
+    ("OPENAI_API_KEY", "openai:gpt-5.4-mini"),
+)
 """Which small model answers when none is named and this key is set, in order of preference."""
 
 VARIABLES = {f"HCH_{key.upper()}": key for key in Defaults.model_fields}
 """The variable for each of the defaults."""
 
-_ELSEWHERE = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
-"""Variables by which others name the server that a key is sent to."""
+_ELSEWHERE = {
+    "OPENAI_BASE_URL": "openai",
+    "OPENAI_API_BASE": "openai",
+    "ANTHROPIC_BASE_URL": "anthropic",
+}
+"""Variables by which others name the server that a key is sent to, and whose models are meant."""
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
@@ -248,9 +255,9 @@ def _strangers(env: Mapping[str, str]) -> Iterator[str]:
             near = get_close_matches(name, VARIABLES, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(VARIABLES)}"
             yield f"{name}: no setting has this variable: {hint}"
-    for name in _ELSEWHERE:
+    for name, provider in _ELSEWHERE.items():
         if env.get(name):
-            yield f"{name} is not read: name a server by its model, openai:NAME,base_url=URL"
+            yield f"{name} is not read: name a server by its model, {provider}:NAME,base_url=URL"
 
 
 def _ambient(env: Mapping[str, str]) -> dict[str, str]:

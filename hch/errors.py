@@ -23,7 +23,10 @@ exit code.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from hch.types import RateLimits
 
 
 class HchError(Exception):
@@ -46,10 +49,17 @@ class GrantExhausted(NodeError):
 
 
 class LengthError(NodeError):
-    """The model reached its length limit before it had written any text."""
+    """A prompt too long for the model, or a reply cut short of the limit that was asked for.
+
+    `usage` is as that of a `ModelError`, where the call was run and has to be paid.
+    """
 
     status = "truncated"
     kind = "length"
+
+    def __init__(self, message: str, *, usage: tuple[int, ...] | None = None) -> None:
+        super().__init__(message)
+        self.usage = usage
 
 
 class ReplyError(NodeError):
@@ -67,8 +77,9 @@ class ModelError(NodeError):
     """A call failed. `ran` says whether the provider may have charged for it.
 
     `kind` is one word for the fault (`timeout`, `http 400`, `bad body`); `retry_after` is in
-    seconds, where the provider named a time; `usage` is (input, output, cached, reasoning) tokens,
-    where a reply that was no good still told them.
+    seconds, where the provider named a time; `usage` is (input, output, cached, reasoning,
+    cache_write) tokens, where a reply that was no good still told them; `limits` is what the
+    endpoint said is left.
     """
 
     def __init__(
@@ -78,13 +89,15 @@ class ModelError(NodeError):
         kind: str = "error",
         ran: bool = True,
         retry_after: float | None = None,
-        usage: tuple[int, int, int, int] | None = None,
+        usage: tuple[int, ...] | None = None,
+        limits: RateLimits | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.ran = ran
         self.retry_after = retry_after
         self.usage = usage
+        self.limits = limits
 
 
 class TransientModelError(ModelError):

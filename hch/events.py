@@ -27,6 +27,9 @@ from hch.wire import Amounts, Chars, Tariff, Wire, Words
 
 FORMAT = 1
 
+Used: TypeAlias = tuple[int, int, int, int] | tuple[int, int, int, int, int]
+"""The tokens of a `Usage`; those put into a cache are left out where there are none."""
+
 
 class RunStarted(Wire):
     """How the run was set up: enough to build it again (`setup`), its grants and its cap.
@@ -154,7 +157,7 @@ class CallFinished(Wire):
     attempt: int
     text: Chars
     finish: Literal["stop", "length", "refusal", "content_filter"]
-    usage: tuple[int, int, int, int]
+    usage: Used
     price: Amounts
     thinking: Chars = ""
     logprobs: tuple[tuple[Chars, float, tuple[tuple[Chars, float], ...]], ...] | None = None

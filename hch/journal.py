@@ -7,9 +7,9 @@ from dataclasses import fields
 
 from hch.budget import Price
 from hch.errors import HchError, NodeError
-from hch.events import CallFailed, CallFinished, CallIntended, Event, NodeClosed, identity
+from hch.events import CallFailed, CallFinished, CallIntended, Event, NodeClosed, Used, identity
 from hch.protocols import Store
-from hch.types import Completion, Request, Sampling
+from hch.types import Completion, Request, Sampling, Usage
 from hch.wire import Amounts
 
 SAMPLED = tuple(field.name for field in fields(Sampling))
@@ -83,7 +83,7 @@ def finished(key: str, attempt: int, completion: Completion, price: Price) -> Ca
         attempt=attempt,
         text=completion.text,
         finish=completion.finish,
-        usage=(usage.input, usage.output, usage.cached, usage.reasoning),
+        usage=_used(usage),
         price=Amounts.of(price),
         thinking=completion.thinking,
         logprobs=None if tokens is None else tuple((t.token, t.logprob, t.top) for t in tokens),
@@ -96,3 +96,8 @@ def failed(key: str, attempt: int, error: HchError, price: Price) -> CallFailed:
     return CallFailed(
         request=key, attempt=attempt, kind=kind, message=str(error), price=Amounts.of(price)
     )
+
+
+def _used(usage: Usage) -> Used:
+    first = (usage.input, usage.output, usage.cached, usage.reasoning)
+    return (*first, usage.cache_write) if usage.cache_write else first

@@ -22,18 +22,30 @@ def price_of(provider: str, model: str | None) -> Rate | None:
     from genai_prices import Usage, calc_price
     from genai_prices.types import PriceCalculation, TieredPrices
 
-    def priced(tokens: int, *, cached: int = 0, output: int = 0) -> PriceCalculation:
-        usage = Usage(input_tokens=tokens, cache_read_tokens=cached, output_tokens=output)
+    def priced(
+        tokens: int, *, cached: int = 0, kept: int = 0, output: int = 0
+    ) -> PriceCalculation:
+        usage = Usage(
+            input_tokens=tokens,
+            cache_read_tokens=cached,
+            cache_write_tokens=kept,
+            output_tokens=output,
+        )
         return calc_price(usage, model_ref=model or "", provider_id=provider)
 
     def rate(tokens: int, longer: tuple[tuple[int, Rate], ...] = ()) -> Rate:
         """That of a prompt of so many tokens."""
         fresh = priced(tokens).total_price
         cached = priced(tokens, cached=tokens).total_price
+        kept = priced(tokens, kept=tokens).total_price
         written = priced(tokens, output=tokens).total_price - fresh
         million = Decimal(1_000_000) / tokens
         return Rate(
-            float(fresh * million), float(written * million), float(cached * million), None, longer
+            input=float(fresh * million),
+            output=float(written * million),
+            cached=float(cached * million),
+            cache_write=float(kept * million) if kept != fresh else None,
+            longer=longer,
         )
 
     try:

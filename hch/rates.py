@@ -14,7 +14,8 @@ from hch.types import Usage
 class Rate:
     """What a model costs, in micro-dollars a token (that is dollars a million tokens).
 
-    Cached input costs as fresh input, and reasoning as other output, where they have no own price.
+    Cached input, and input put into a cache, cost as fresh input, and reasoning as other output,
+    where they have no own price.
     `longer` has the rates of long prompts, each with the number of input tokens above which it is
     that of the whole call, in ascending order.
     """
@@ -23,11 +24,12 @@ class Rate:
     output: float = 0.0
     cached: float | None = None
     reasoning: float | None = None
+    cache_write: float | None = None
     longer: tuple[tuple[int, Rate], ...] = ()
 
     @property
     def free(self) -> bool:
-        own = any((self.input, self.output, self.cached, self.reasoning))
+        own = any((self.input, self.output, self.cached, self.reasoning, self.cache_write))
         return not own and all(rate.free for _, rate in self.longer)
 
     def cost(self, usage: Usage) -> int:
@@ -35,8 +37,10 @@ class Rate:
         if (rate := self._up_to(usage.input)[-1]) is not self:
             return rate.cost(usage)
         cached = self.input if self.cached is None else self.cached
-        fresh = max(0, usage.input - usage.cached)
-        return _up(fresh * self.input + usage.cached * cached + self._written(usage))
+        kept = self.input if self.cache_write is None else self.cache_write
+        fresh = max(0, usage.input - usage.cached - usage.cache_write)
+        read = fresh * self.input + usage.cached * cached + usage.cache_write * kept
+        return _up(read + self._written(usage))
 
     def uncached(self, usage: Usage) -> int:
         """The price with cached input counted as fresh: what a grant is charged."""
@@ -75,11 +79,12 @@ class Rate:
 
     def read(self, which: Callable[..., float]) -> float:
         """The least or the most of what a token read can cost, as `which` is min or max."""
-        return which(self.input, self.input if self.cached is None else self.cached)
+        cached = (self.cached, self.cache_write)
+        return which([self.input, *(price for price in cached if price is not None)])
 
     def wrote(self, which: Callable[..., float]) -> float:
         """The least or the most of what a token written can cost, as `which` is min or max."""
-        return which(self.output, self.output if self.reasoning is None else self.reasoning)
+        return which([self.output, self.output if self.reasoning is None else self.reasoning])
 
     def _up_to(self, input_tokens: int) -> list[Rate]:
         """The rates of all prompts of so many tokens or fewer, the last that of the longest."""

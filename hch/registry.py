@@ -1,7 +1,7 @@
 """From a spec string to a plugin: a plugin is a file with a `build(...)`, and nothing lists them.
 
-A spec is `NAME[:ARG][,option=value…]`; a player is `wrapper/…/strategy[@model]`. The parameters
-of a plugin's `build` are its options: ARG is the positional `arg`, options are keyword parameters
+A spec is `NAME[:ARG][,option=value…]`, with `,,` for a comma in a value; a player is
+`wrapper/…/strategy[@model]`. The parameters of a plugin's `build` are its options: ARG is the positional `arg`, options are keyword parameters
 converted by their annotations, and what hch itself puts in (`parts`) is never a user's option.
 Third parties add plugins by entry points of the group `hch.plugins`, named like `models.mine`.
 """
@@ -25,6 +25,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from hch.errors import ConfigError, UsageError
 
+_DOUBLED = "\0"
+
 KINDS = ("models", "strategies", "stores", "tasks", "formats", "learners", "scorers", "commands")
 
 
@@ -34,21 +36,22 @@ PARTS = frozenset({"keys", "rate", "task", "person"})
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """`NAME[:ARG][,option=value…]`, parsed."""
+    """`NAME[:ARG][,option=value…]`, parsed; in a value a comma is written twice."""
 
     name: str
     arg: str | None = None
     options: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        arg = "" if self.arg is None else f":{self.arg}"
-        return self.name + arg + "".join(f",{key}={value}" for key, value in self.options)
+        arg = "" if self.arg is None else f":{self.arg}".replace(",", ",,")
+        options = ((key, value.replace(",", ",,")) for key, value in self.options)
+        return self.name + arg + "".join(f",{key}={value}" for key, value in options)
 
     @classmethod
     def parse(cls, text: str) -> Spec:
         """Raises UsageError for an empty name, an option without `=`, or one named twice."""
-        head, *tail = text.strip().split(",")
-        name, colon, arg = head.partition(":")
+        head, *tail = text.strip().replace(",,", _DOUBLED).split(",")
+        name, colon, arg = head.replace(_DOUBLED, ",").partition(":")
         options: dict[str, str] = {}
         for item in tail:
             key, equals, value = item.partition("=")
@@ -56,10 +59,20 @@ class Spec:
                 raise UsageError(f"{item!r} in {text!r} is not an option: write name=value")
             if key.strip() in options:
                 raise UsageError(f"{text!r} names the option {key.strip()!r} twice")
-            options[key.strip()] = value.strip()
+            options[key.strip()] = value.strip().replace(_DOUBLED, ",")
         if not name.strip():
             raise UsageError(f"{text!r} has no name: write NAME[:ARG][,option=value…]")
         return cls(name.strip(), arg if colon else None, tuple(options.items()))
+
+
+def canonical(name: str, arg: str, options: Mapping[str, object]) -> str:
+    """A spec in its one spelling: options that are not None, in this order, 1.0 written as 1."""
+    given = ((key, value) for key, value in options.items() if value is not None)
+    return str(Spec(name, arg, tuple((key, _written(value)) for key, value in given)))
+
+
+def _written(value: object) -> str:
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,12 +55,15 @@ class Defaults(Table):
 
 
 class PriceRow(Table):
-    """What a model costs; cached input costs as input, and reasoning as output, where not said."""
+    """What a model costs; where not said, input costs alike in and out of a cache, and reasoning
+    costs as output.
+    """
 
     input: Dollars
     output: Dollars
     cached: Dollars | None = None
     reasoning: Dollars | None = None
+    cache_write: Dollars | None = None
 
 
 class File(Table):

@@ -95,6 +95,7 @@ class Trace:
                         sum_.output + used.output,
                         sum_.cached + used.cached,
                         sum_.reasoning + used.reasoning,
+                        sum_.cache_write + used.cache_write,
                     ),
                 )
         return dict(sorted(levels.items()))

@@ -173,12 +173,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call. `input` includes `cached`; `output` includes `reasoning`."""
+    """Tokens of one call. `input` includes `cached` and `cache_write`; `output` includes `reasoning`.
+
+    `cached` were read from the provider's cache, and `cache_write` were put into it.
+    """
 
     input: int = 0
     output: int = 0
     cached: int = 0
     reasoning: int = 0
+    cache_write: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +195,28 @@ class TokenLogprob:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """What an endpoint said is left of one limit; it is whole again after `reset` seconds."""
+
+    limit: int
+    remaining: int
+    reset: float
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """What an endpoint said of its limits, each None where it said nothing."""
+
+    requests: RateLimit | None = None
+    tokens: RateLimit | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model replied. `raw` is the reply's bytes as received; `thinking` is kept apart."""
+    """What a model replied. `raw` is the reply's bytes as received; `thinking` is kept apart.
+
+    `limits` rides along outside equality, for whoever sends the next request; it is not recorded.
+    """
 
     text: str
     finish: Finish = "stop"
@@ -200,3 +224,4 @@ class Completion:
     logprobs: tuple[TokenLogprob, ...] | None = None
     thinking: str = ""
     raw: bytes = b""
+    limits: RateLimits | None = field(default=None, compare=False)

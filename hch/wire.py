@@ -66,6 +66,7 @@ class PerToken(Wire):
     output: float
     cached: float | None = None
     reasoning: float | None = None
+    cache_write: float | None = None
 
     @classmethod
     def of(cls, rate: Rate, **more: Any) -> Self:
@@ -74,11 +75,12 @@ class PerToken(Wire):
             output=rate.output,
             cached=rate.cached,
             reasoning=rate.reasoning,
+            cache_write=rate.cache_write,
             **more,
         )
 
     def rate(self) -> Rate:
-        return Rate(self.input, self.output, self.cached, self.reasoning)
+        return Rate(self.input, self.output, self.cached, self.reasoning, self.cache_write)
 
 
 class Tariff(PerToken):

@@ -22,8 +22,10 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
-from hch.errors import ConfigError, HchError, ModelError, UsageError
-from hch.models._chat import Endpoint, body, completion, refused
+from hch.errors import ConfigError, HchError, ModelError, TransientModelError, UsageError
+from hch.models._address import Address
+from hch.models._chat import Chat
+from hch.models._faults import BadBody, refused
 from hch.protocols import Model
 from hch.rates import Rate
 from hch.registry import Spec
@@ -86,7 +88,7 @@ class GgufModel:
         self.at_once: int | None = engine.parallel
         self._engine = engine
         self._own = own
-        self._at = Endpoint(self.endpoint)
+        self._at = Address(self.endpoint)
         self._lock = Lock()
         self._pool: ThreadPoolExecutor | None = None
         self._server: Any = None
@@ -97,7 +99,8 @@ class GgufModel:
         Raises LengthError (the prompt is longer than `ctx`), ModelError, TransientModelError,
         ConfigError (the file cannot be loaded, a seed is out of range).
         """
-        sent = self._body(request)
+        chat = self._chat(request)
+        sent = chat.body(request, **_STREAM)
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._engine.parallel, thread_name_prefix="gguf")
         stop = Event()
@@ -106,7 +109,10 @@ class GgufModel:
             chunks = await loop.run_in_executor(self._pool, self._run, sent, stop)
         finally:
             stop.set()
-        return completion(self._at, request, _joined(chunks))
+        try:
+            return chat.read(request, _joined(chunks))
+        except BadBody as error:
+            raise TransientModelError(f"llama.cpp: {error}", kind="bad body") from error
 
     async def close(self) -> None:
         """Wait for what is in flight and free the weights; the next request loads them again."""
@@ -118,14 +124,14 @@ class GgufModel:
         pool.shutdown()
         self._server = None
 
-    def _body(self, request: Request) -> bytes:
+    def _chat(self, request: Request) -> Chat:
         seed = request.sampling.seed
         if seed is not None and not 0 <= seed < _SEEDS:
             raise ConfigError(f"seed {seed} is not within 0 to {_SEEDS - 1}, as llama.cpp wants it")
         own = self._own
         if own.seed is None:
             own = replace(own, seed=request.seed % _SEEDS)
-        return body(request, self._engine.path, own, self._at, **_STREAM)
+        return Chat(self._engine.path, own)
 
     def _run(self, sent: bytes, stop: Event) -> list[dict[str, Any]]:
         """In a thread of the pool: what llama.cpp says, piece by piece, until the end or `stop`."""
@@ -149,7 +155,8 @@ class GgufModel:
         return chunks
 
     def _refused(self, error: dict[str, Any]) -> HchError:
-        return refused(self._at, self._engine.path, int(error.get("code", 500)), error, {})
+        raw = json.dumps(error).encode()
+        return refused(self._at, self._engine.path, int(error.get("code", 500)), {}, raw)
 
 
 def _joined(chunks: Iterable[dict[str, Any]]) -> bytes:

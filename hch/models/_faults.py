@@ -1,0 +1,246 @@
+"""What goes wrong behind HTTP, and what it means: statuses, headers, broken connections."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from math import isfinite
+from time import time
+from typing import Any, TypeVar
+
+from hch.errors import (
+    ConfigError,
+    HchError,
+    LengthError,
+    ModelError,
+    RefusalError,
+    TransientModelError,
+)
+from hch.models._address import Address
+from hch.rates import MESSAGE_TOKENS, token_bound
+from hch.types import RateLimit, RateLimits, Request, Usage
+
+T = TypeVar("T")
+
+_UNPAID = {
+    "insufficient_quota",
+    "billing_not_active",
+    "billing_hard_limit_reached",
+    "billing_error",
+    "linked_organization_billing_unavailable",
+}
+_SPENT = {
+    "enforced_spend_limit_reached",
+    "contract_spend_limit_reached",
+    "linked_organization_spend_limit_reached",
+}
+_UNSUPPORTED = {"unsupported_parameter", "unsupported_value"}
+_FILTERED = {"content_filter", "content_policy_violation"}
+_NO_CREDIT = re.compile("credit balance is too low", re.IGNORECASE)
+_TOO_LONG = re.compile(
+    "context.length.exceeded|exceed.context.size|maximum context length|maximum model length"
+    "|prompt is too long|exceed context limit|request too large|longer than the maximum",
+    re.IGNORECASE,
+)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class BadBody(ValueError):
+    """What is wrong with the body of a reply; `usage` is what it reports to have used, if it does.
+
+    In the order of a `Usage`.
+    """
+
+    def __init__(self, message: str, usage: tuple[int, ...] | None = None) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
+def parsed(raw: bytes) -> dict[str, Any]:
+    """A reply's object. Raises BadBody for what is none, and for an error sent as a success."""
+    try:
+        data = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise BadBody("it is not JSON") from None
+    if not isinstance(data, dict):
+        raise BadBody("it is not an object")
+    if data.get("error"):
+        raise BadBody(f"it is an error, {data['error']}")
+    return data
+
+
+def member(node: Any, name: str, kind: type[T]) -> T:
+    """A member of that kind. Raises BadBody."""
+    value = node.get(name) if isinstance(node, dict) else None
+    if not isinstance(value, kind):
+        raise BadBody(f"its {name} is not as it should be")
+    return value
+
+
+def count(node: object, name: str, otherwise: int) -> int:
+    """A member that is a sound number of tokens, else what it is `otherwise`."""
+    value = node.get(name) if isinstance(node, dict) else None
+    return value if type(value) is int and 0 <= value < 2**31 else otherwise
+
+
+def counts(usage: Usage) -> tuple[int, ...]:
+    return (usage.input, usage.output, usage.cached, usage.reasoning, usage.cache_write)
+
+
+def bound(request: Request, text: str, most: int | None) -> Usage:
+    """At least the tokens of a request and of this reply to it, by their letters."""
+    prompt = "".join(message.content for message in request.messages)
+    form = request.form.schema if request.form else ""
+    sent = token_bound(prompt) + token_bound(form) + MESSAGE_TOKENS * len(request.messages)
+    written = token_bound(text) + 1
+    return Usage(sent, written if most is None else min(written, most))
+
+
+def refused(
+    at: Address, model: str, status: int, headers: Mapping[str, str], raw: bytes
+) -> HchError:
+    """The error that a status other than 2xx means.
+
+    A setting to put right is a ConfigError (3xx, 401, 402, 403, 404, an account without credit or
+    at its spend limit, an option that the model does not take), a prompt that is too long a
+    LengthError, a filtered one a RefusalError; 408, 409, 425, 429 and 5xx are transient, other 4xx
+    are not.
+    """
+    said, codes = _said(raw)
+    told = at.clean(said)
+    if hint := _hint(at, model, status, codes, f"{said}", headers):
+        return ConfigError(f"{at.url} answered {status}: {hint}: {told}".removesuffix(": "))
+    message = f"{at.url} answered {status}: {told}"
+    if codes & _FILTERED:
+        return RefusalError(message)
+    if status == 413 or (status < 500 and _TOO_LONG.search(f"{codes} {said}")):
+        return LengthError(message)
+    kind = f"http {status}"
+    if status in (408, 409, 425, 429) or status >= 500:
+        ran = status >= 500 and status not in (503, 529)
+        pause, left = _retry_after(headers), limits(headers)
+        return TransientModelError(message, kind=kind, ran=ran, retry_after=pause, limits=left)
+    return ModelError(message, kind=kind, ran=False)
+
+
+def _said(raw: bytes) -> tuple[object, set[str]]:
+    """What a refusal says in words, and its codes."""
+    try:
+        data = json.loads(raw)
+    except (ValueError, RecursionError):
+        return raw.decode("utf-8", "replace"), set()
+    inner = data.get("error", data) if isinstance(data, dict) else data
+    if not isinstance(inner, dict):
+        return inner, set()
+    details = inner.get("details")
+    cause = details.get("error_code") if isinstance(details, dict) else None
+    codes = {str(code) for code in (inner.get("code"), inner.get("type"), cause)}
+    return inner.get("message", inner), codes
+
+
+def _hint(
+    at: Address, model: str, status: int, codes: set[str], said: str, headers: Mapping[str, str]
+) -> str:
+    """What to put right; empty where the fault is not one of settings."""
+    if status == 402 or codes & _UNPAID or (status < 500 and _NO_CREDIT.search(said)):
+        return f"the account of {at.key_name or 'the key'} has no credit left"
+    if codes & _SPENT:
+        return f"the account of {at.key_name or 'the key'} has reached its spend limit: raise it"
+    if status in (401, 403):
+        if at.key is None:
+            return "it wants a key; set one in the environment, and name it by api_key_env=NAME"
+        return f"it does not take the key in {at.key_name}; set another"
+    if status == 404:
+        return f"it may have no model {model!r}, or base_url may lack a part such as /v1"
+    if codes & _UNSUPPORTED:
+        return f"{model!r} does not take an option of its spec"
+    if status < 400:
+        return f"it has moved to {at.clean(headers.get('location'))}; set base_url to that"
+    return ""
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds, from `retry-after-ms`, or `retry-after` as seconds or a date; None from others."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name, "")) / unit
+        except ValueError:
+            continue
+        if isfinite(seconds) and seconds >= 0:
+            return seconds
+    try:
+        date = parsedate_to_datetime(headers.get("retry-after", ""))
+        return max(0.0, date.timestamp() - time())
+    except (ValueError, OverflowError):
+        return None
+
+
+_LIMITS = (
+    ("x-ratelimit-limit-{}", "x-ratelimit-remaining-{}", "x-ratelimit-reset-{}"),
+    (
+        "anthropic-ratelimit-{}-limit",
+        "anthropic-ratelimit-{}-remaining",
+        "anthropic-ratelimit-{}-reset",
+    ),
+)
+_KINDS = {
+    kind: [tuple(name.format(kind) for name in names) for names in _LIMITS]
+    for kind in ("requests", "tokens")
+}
+
+
+def limits(headers: Mapping[str, str]) -> RateLimits | None:
+    """What an endpoint says of its limits, in OpenAI's or Anthropic's headers; None from others."""
+    requests, tokens = (_limit(headers, _KINDS[kind]) for kind in ("requests", "tokens"))
+    return RateLimits(requests, tokens) if requests or tokens else None
+
+
+def _limit(headers: Mapping[str, str], names: list[tuple[str, ...]]) -> RateLimit | None:
+    for limit, remaining, reset in names:
+        most, left = headers.get(limit, ""), headers.get(remaining, "")
+        if most.isdecimal() and left.isdecimal() and int(most[:18]) > 0:
+            return RateLimit(int(most[:18]), int(left[:18]), _until(headers.get(reset, "")))
+    return None
+
+
+def _until(said: str) -> float:
+    """Seconds, from `6m0s`, `20ms`, a number or an ISO time; 0 from anything else."""
+    if parts := _DURATION.findall(said):
+        return sum(float(n) * _UNITS[unit] for n, unit in parts)
+    try:
+        return max(0.0, datetime.fromisoformat(said).timestamp() - time())
+    except (ValueError, OverflowError):
+        return float(said) if said.replace(".", "", 1).isdecimal() else 0.0
+
+
+def broken(at: Address, error: BaseException) -> TransientModelError:
+    """What a failure below HTTP means: only one before the connection stands has surely not run.
+
+    The kind is told by the causes, since SDKs call a refused connection a timeout.
+    """
+    import aiohttp
+
+    causes = list(_causes(error))
+    kinds: tuple[tuple[str, tuple[type[BaseException], ...]], ...] = (
+        ("unreachable", (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)),
+        ("timeout", (TimeoutError,)),
+        ("bad body", (aiohttp.ClientResponseError, aiohttp.ContentTypeError)),
+    )
+    found = (kind for kind, types in kinds if any(isinstance(cause, types) for cause in causes))
+    undecodable = any(type(cause).__name__ in _UNDECODABLE for cause in causes)
+    kind = "bad body" if undecodable else next(found, "reset")
+    told = at.clean(causes[-1]) or type(causes[-1]).__name__
+    return TransientModelError(f"{at.url}: {kind}: {told}", kind=kind, ran=kind != "unreachable")
+
+
+_UNDECODABLE = {"DecodingError", "ContentEncodingError", "TransferEncodingError"}
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,100 @@
+"""Sending by a provider's own SDK, over aiohttp.
+
+The SDK authenticates, sends and knows its errors. Its retries are off, and its parsing is left out,
+since that costs more than all the rest: a reply is taken raw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from hch.errors import HchError
+from hch.models._address import Address
+from hch.models._faults import broken
+from hch.models._http import PerLoop, Response
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+_KEYS = ("Authorization", "X-Api-Key")
+"""Headers that an SDK puts its own key into."""
+
+
+class SdkTransport:
+    """Posts to `url` by clients of `sdk`; a `hch.models._http.Transport`.
+
+    `connect` makes a client from the options that all SDKs of this make share; of keys it sends
+    that of the address or none. `silence` is how many seconds may pass without a byte; the deadline of a whole attempt is not its business.
+    """
+
+    def __init__(
+        self,
+        at: Address,
+        url: str,
+        sdk: ModuleType,
+        connect: Callable[..., Any],
+        silence: float = 600.0,
+    ) -> None:
+        self._at = at
+        self._url = url  # absolute: cheaper for the SDK
+        self._sdk = sdk
+        self._connect = connect
+        self._silence = silence
+        sent = {name.lower() for name in at.sent()}
+        omitted = {name: sdk.Omit() for name in _KEYS if name.lower() not in sent}
+        self._options = {"follow_redirects": False, "headers": omitted}
+        self._clients = PerLoop(self._client, _closed)
+
+    async def post(self, sent: bytes) -> Response:
+        import aiohttp
+        import httpx2
+
+        client = await self._clients.get()
+        failure: HchError | None = None
+        try:
+            response = await client.post(
+                self._url,
+                cast_to=httpx2.Response,
+                content=sent,
+                options=self._options,
+            )
+        except self._sdk.APIStatusError as error:
+            response = error.response
+        except (
+            self._sdk.APIError,
+            httpx2.HTTPError,
+            aiohttp.ClientError,
+            OSError,
+        ) as error:
+            failure = broken(self._at, error)
+        if failure is not None:
+            raise failure  # out here: an SDK's error holds the request, and with it the key
+        return Response(response.status_code, response.headers, response.content)
+
+    async def close(self) -> None:
+        await self._clients.close()
+
+    def _client(self) -> Any:
+        import httpx2
+
+        return self._connect(
+            base_url=self._at.url,
+            max_retries=0,
+            timeout=httpx2.Timeout(self._silence, connect=min(10.0, self._silence)),
+            default_headers=self._at.sent(),
+            http_client=self._sdk.DefaultAioHttpClient(
+                limits=httpx2.Limits(max_connections=100_000), event_hooks={"response": [_as_text]}
+            ),
+        )
+
+
+async def _closed(client: Any) -> None:
+    await client.close()
+
+
+async def _as_text(response: httpx2.Response) -> None:
+    """Whatever charset a server claims: an SDK fails on some that are no text encodings."""
+    response.encoding = "utf-8"

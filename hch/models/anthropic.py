@@ -1,0 +1,79 @@
+"""`anthropic:NAME[,base_url=URL]`: a model behind Anthropic's Messages API, through its own SDK.
+
+At Anthropic's own endpoint the key is that of ANTHROPIC_API_KEY. To any other base URL none is
+sent unless `api_key_env=NAME` says which, in the header x-api-key or in `key_header`;
+`headers=NAME:VALUE;…` sends more. `effort` says how hard to work, and `thinking` is `adaptive`,
+`off`, or a budget in tokens, which counts as part of a reply. The API takes no temperature, top_p,
+seed or log-probabilities. The prefix that siblings share is marked for the provider's cache, unless
+`cache=false`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field, SecretStr
+
+from hch.errors import UsageError
+from hch.models._address import Wanted, find
+from hch.models._http import HttpModel
+from hch.models._messages import Messages
+from hch.models._sdk import SdkTransport
+from hch.protocols import Model
+from hch.rates import Rate
+from hch.registry import canonical
+
+OFFICIAL = "https://api.anthropic.com"
+KEY = "ANTHROPIC_API_KEY"
+
+Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
+Thinking: TypeAlias = Literal["adaptive", "off"] | Annotated[int, Field(ge=1024)]
+
+
+def build(  # noqa: PLR0913 - a plugin's parameters are its options
+    arg: str,
+    *,
+    base_url: str | None = None,
+    effort: Effort | None = None,
+    thinking: Thinking | None = None,
+    cache: bool = True,
+    api_key_env: str | None = None,
+    key_header: str | None = None,
+    headers: str | None = None,
+    keys: Mapping[str, SecretStr] | None = None,
+    rate: Rate | None = None,
+) -> Model:
+    """The model NAME at Anthropic, or at a `base_url` such as http://127.0.0.1:8000.
+
+    `keys` are the environment's, by variable. `rate` is its price; without a key it is free. Raises
+    UsageError for an option out of range, ConfigError where a key is missing.
+    """
+    import anthropic
+
+    if not arg:
+        raise UsageError("model 'anthropic' wants a name: write anthropic:NAME")
+    wanted = Wanted(base_url, api_key_env, key_header, headers)
+    at = find(wanted, OFFICIAL, KEY, "X-Api-Key", keys)
+    options = {
+        "base_url": None if at.url == OFFICIAL else at.url,
+        "effort": effort,
+        "thinking": thinking,
+        "cache": None if cache else "false",
+        "api_key_env": None if at.url == OFFICIAL and api_key_env == KEY else api_key_env,
+        "key_header": key_header,
+        "headers": headers,
+    }
+    url = f"{at.url.removesuffix('/v1')}/v1/messages"
+    transport = SdkTransport(at, url, anthropic, _connect)
+    wire = Messages(arg, effort, thinking, cache)
+    return HttpModel(canonical("anthropic", arg, options), at, wire, transport, rate)
+
+
+def _connect(*, default_headers: Mapping[str, str], **options: Any) -> Any:
+    """A client that sends what the address says, and nothing of the environment."""
+    import anthropic
+
+    client = anthropic.AsyncAnthropic(api_key="none", open_telemetry=False, **options)
+    client._custom_headers = default_headers  # noqa: SLF001 - else with some of the environment
+    return client
