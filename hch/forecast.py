@@ -203,7 +203,8 @@ def _cheapest(granted: Price, rules: Rules) -> Price:
     if share == 1:
         return granted
     rounded = granted.calls  # each call's price is rounded up by itself
-    return replace(granted, microusd=max(0, int(granted.microusd * share - rounded)))
+    least = min(1, granted.microusd)  # and what costs anything is no less than one
+    return replace(granted, microusd=max(least, int(granted.microusd * share - rounded)))
 
 
 def _priced(rules: Rules, change: Callable[[Rate], Rate]) -> Rules:

@@ -22,7 +22,7 @@ import pytest
 
 from hch import cli
 from tests.commands.terminal import HCH, Screen
-from tests.loopback import Loopback, Reply, chat
+from tests.loopback import Loopback, Reply, chat, messages
 from tests.support import answering, asking, decomposition
 
 ROOT = Path(__file__).parent.parent
@@ -31,6 +31,13 @@ BLOCK = re.compile(r"^```(console|python|text)\n(.*?)^```$", re.MULTILINE | re.D
 EXIT = re.compile(r"\s+# exit (\d+)\s*$")
 ELSEWHERE = ("make ", "pip ", "sqlite3 ", "python -m benchmarks")
 """What is run by `.ci/run` itself, or is slow, or is not ours."""
+
+MODELS = {
+    "openai:gpt-5.4-mini": "OPENAI_API_KEY",
+    "anthropic:claude-haiku-5-5": "ANTHROPIC_API_KEY",
+    "vllm:Qwen/Qwen3-8B": "",
+}
+"""The models that pages name, and the variable of each one's key."""
 
 WEIGHTS = os.environ.get("HCH_TEST_GGUF")
 
@@ -67,19 +74,26 @@ def named() -> list[str]:
 
 def talk(body: dict) -> Reply:
     """What a provider would say: two sub-questions where it may ask, else a short answer."""
+    if "system" in body:  # in Anthropic's format, where forms have no names
+        asks = "questions" in str(body.get("output_config"))
+        return Reply(messages(decomposition("Which cross France?") if asks else "The Rhine."))
     form = body.get("response_format", {}).get("json_schema", {}).get("name")
     last = body["messages"][-1]["content"]
     if form == "Decomposition":
         return Reply(chat(decomposition("Which rivers cross France?", "Which cross Germany?")))
     if form == "Turn" and "Sub-question 1" not in last:
         return Reply(chat(asking("Which rivers cross France?")))
-    return Reply(chat(answering("The Rhine.", form) if form else "The Rhine."))
+    said = answering("The Rhine.", form) if form else "The Rhine."
+    tokens = {"content": [{"token": said, "logprob": -0.5, "top_logprobs": []}]}
+    return Reply(chat(said, choice={"logprobs": tokens} if body.get("logprobs") else ()))
 
 
 def redirected(text: str, url: str) -> str:
     """A command that goes to loopback instead of to a provider or to a port that is free."""
-    there = f"openai:gpt-5.4-mini,base_url={url},api_key_env=OPENAI_API_KEY"
-    return text.replace("openai:gpt-5.4-mini", there).replace("http://127.0.0.1:8000/v1", url)
+    text = text.replace("http://127.0.0.1:8000/v1", url)
+    for model, key in MODELS.items():
+        text = text.replace(model, f"{model},base_url={url}{key and f',api_key_env={key}'}")
+    return text
 
 
 @pytest.fixture

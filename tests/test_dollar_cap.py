@@ -19,7 +19,7 @@ from tests.support import Plan, memory, regular, rough
 
 PRICES = st.floats(0.0, 100.0, allow_nan=False)
 MAYBE = st.none() | PRICES
-FLAT = st.builds(Rate, PRICES, PRICES, MAYBE, MAYBE)
+FLAT = st.builds(Rate, PRICES, PRICES, MAYBE, MAYBE, MAYBE)
 
 
 def ascending(rates: dict[int, Rate]) -> tuple[tuple[int, Rate], ...]:
@@ -27,15 +27,15 @@ def ascending(rates: dict[int, Rate]) -> tuple[tuple[int, Rate], ...]:
 
 
 LONGER = st.dictionaries(st.integers(0, 2000), FLAT, max_size=2)
-RATES = st.builds(
-    Rate, PRICES, PRICES, st.none() | PRICES, st.none() | PRICES, LONGER.map(ascending)
-)
+RATES = st.builds(Rate, PRICES, PRICES, MAYBE, MAYBE, MAYBE, LONGER.map(ascending))
 """Prices of prompts of any length, and of long ones."""
 
 
 USAGES = st.builds(
-    lambda read, wrote, cached, thought: Usage(read, wrote, min(cached, read), min(thought, wrote)),
-    *[st.integers(0, 4000)] * 4,
+    lambda read, wrote, cached, thought, kept: Usage(
+        read, wrote, min(cached, read), min(thought, wrote), min(kept, max(0, read - cached))
+    ),
+    *[st.integers(0, 4000)] * 5,
 )
 
 

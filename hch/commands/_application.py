@@ -57,8 +57,9 @@ def root(
     arithmetic. stdout is what was asked for; all else goes to stderr.
 
     Environment:
-      OPENAI_API_KEY  The key for openai models. Where it is set and no model is named, a small
-        one of them answers, capped at 200 calls and 500,000 tokens.
+      ANTHROPIC_API_KEY, OPENAI_API_KEY  The keys for anthropic and openai models. Where one is
+        set and no model is named, a small model of it answers, capped at 200 calls and 500,000
+        tokens.
       HCH_MODEL  The model where -m names none.
       HCH_STORE  Where runs are kept where --store names no place.
       HCH_DEPTH, …  So has each of [defaults] in hch.toml its variable.

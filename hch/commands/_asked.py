@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 BUILT_IN = (
     "no model is named and no key is set: the built-in script answers, and it does arithmetic, "
-    "+ - * of integers; for a real model: -m openai:NAME with OPENAI_API_KEY set, or -m gguf:PATH"
+    "+ - * of integers; for a real model: -m anthropic:NAME or -m openai:NAME with its key set, "
+    "-m vllm:NAME, or -m gguf:PATH"
 )
 
 

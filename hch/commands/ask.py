@@ -186,7 +186,8 @@ def ask(
       AMOUNTS  usd, calls, tokens, nodes and a time (s, min, h), by commas; 200ktokens is 200,000.
 
     Environment:
-      OPENAI_API_KEY  The key for openai models; with it a small one answers where none is named.
+      ANTHROPIC_API_KEY, OPENAI_API_KEY  The keys for anthropic and openai models; with one set, a
+        small model of it answers where none is named.
       HCH_MODEL, …  Each of [defaults] in hch.toml has its variable; hch config show --origin.
 
     Exit status:

@@ -98,7 +98,8 @@ def _keys(config: Config) -> Iterator[Finding]:
     for name in sorted(config.keys):
         yield Finding("keys", "fine", name, "is set")
     if not config.keys:
-        yield Finding("keys", "none", "none", "export OPENAI_API_KEY=… for openai models")
+        said = "export ANTHROPIC_API_KEY=… for anthropic models, OPENAI_API_KEY=… for openai models"
+        yield Finding("keys", "none", "none", said)
 
 
 def _configuration(seen: Look) -> Iterator[Finding]:

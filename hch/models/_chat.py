@@ -11,11 +11,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from math import isfinite
 from typing import Any
 
 from hch.errors import ModelError
-from hch.models._faults import BadBody, bound, count, counts, member, parsed
+from hch.models._faults import BadBody, bound, check_room, count, counts, member, parsed
 from hch.types import Completion, Finish, Request, Sampling, TokenLogprob, Usage
 
 _UNKNOWN = Usage(-1, -1)
@@ -79,17 +78,20 @@ class Chat:
         """The completion in the bytes of a reply.
 
         A count of tokens that the reply does not report is bounded as the bill bounds it. Raises
-        BadBody, and ModelError (`no logprobs`) where some were asked for and none came; both with
-        the usage, where that is reported.
+        BadBody, ModelError (`no logprobs`) where some were asked for and none came, and LengthError
+        where there was less room than for the reply that was asked for; with the usage, where that
+        is reported.
         """
         data = parsed(raw)
         asked = self.asked(request)
         try:
-            return _completion(request, asked, data, raw)
+            completion = _completion(request, asked, data, raw)
         except BadBody as error:
             usage = _usage(data.get("usage"), _UNKNOWN)
-            told = None if min(usage.input, usage.output) < 0 else counts(usage)
-            raise BadBody(str(error), told) from None
+            error.usage = None if min(usage.input, usage.output) < 0 else counts(usage)
+            raise
+        check_room(completion, asked.max_tokens)
+        return completion
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
@@ -119,9 +121,9 @@ def _completion(request: Request, asked: Sampling, data: dict[str, Any], raw: by
     choices = member(data, "choices", list)
     choice: Any = choices[0] if choices else None
     message = member(choice, "message", dict)
-    text, finish = _said(message, member(choice, "finish_reason", str))
     thinking = message.get("reasoning_content") or message.get("reasoning")
     thinking = thinking if isinstance(thinking, str) else ""
+    text, finish = _said(message, member(choice, "finish_reason", str), thinking)
     usage = _usage(data.get("usage"), _UNKNOWN)
     if min(usage.input, usage.output) < 0:
         usage = _usage(data.get("usage"), bound(request, text + thinking, asked.max_tokens))
@@ -134,14 +136,14 @@ def _completion(request: Request, asked: Sampling, data: dict[str, Any], raw: by
     return Completion(text, finish, usage, tokens, thinking, raw)
 
 
-def _said(message: dict[str, Any], reason: str) -> tuple[str, Finish]:
+def _said(message: dict[str, Any], reason: str, thinking: str) -> tuple[str, Finish]:
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
         return refusal, "refusal"
     if (finish := _FINISH.get(reason)) is None:
         raise BadBody(f"its finish_reason is {reason!r}")
-    if message.get("content") is None and finish != "stop":
-        return "", finish  # cut, or filtered, before any text
+    if message.get("content") is None and (finish != "stop" or thinking):
+        return "", finish  # cut or filtered before any text, or nothing was said after thinking
     return member(message, "content", str), finish
 
 
@@ -169,7 +171,7 @@ def _token(entry: object, most: int) -> TokenLogprob:
 
 
 def _pair(entry: object) -> tuple[str, float]:
-    logprob = entry.get("logprob") if isinstance(entry, dict) else None
-    if not isinstance(logprob, int | float) or not isfinite(logprob):
+    logprob: Any = entry.get("logprob") if isinstance(entry, dict) else None
+    if type(logprob) not in (int, float) or not -1e9 < logprob < 1e9:
         raise BadBody("a log-probability is not a number")
     return member(entry, "token", str), float(logprob)

@@ -21,7 +21,7 @@ from hch.errors import (
 )
 from hch.models._address import Address
 from hch.rates import MESSAGE_TOKENS, token_bound
-from hch.types import RateLimit, RateLimits, Request, Usage
+from hch.types import Completion, RateLimit, RateLimits, Request, Usage
 
 T = TypeVar("T")
 
@@ -42,9 +42,12 @@ _FILTERED = {"content_filter", "content_policy_violation"}
 _NO_CREDIT = re.compile("credit balance is too low", re.IGNORECASE)
 _TOO_LONG = re.compile(
     "context.length.exceeded|exceed.context.size|maximum context length|maximum model length"
-    "|prompt is too long|exceed context limit|request too large|longer than the maximum",
+    "|prompt is too long|exceed context limit|request too large|longer than the maximum"
+    "|max_tokens must be at least 1, got 0",  # vLLM's, for a prompt that leaves no room
     re.IGNORECASE,
 )
+_NO_ROOM = re.compile("cannot be greater than max_model_len")
+_NO_GRAMMAR = re.compile("into a grammar|grammar specification|structured outputs constraint")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -55,9 +58,7 @@ class BadBody(ValueError):
     In the order of a `Usage`.
     """
 
-    def __init__(self, message: str, usage: tuple[int, ...] | None = None) -> None:
-        super().__init__(message)
-        self.usage = usage
+    usage: tuple[int, ...] | None = None
 
 
 def parsed(raw: bytes) -> dict[str, Any]:
@@ -65,9 +66,9 @@ def parsed(raw: bytes) -> dict[str, Any]:
     try:
         data = json.loads(raw)
     except (ValueError, RecursionError):
-        raise BadBody("it is not JSON") from None
+        data = None  # and raised below: json's own error would go along, and with it the body
     if not isinstance(data, dict):
-        raise BadBody("it is not an object")
+        raise BadBody("it is no JSON object")
     if data.get("error"):
         raise BadBody(f"it is an error, {data['error']}")
     return data
@@ -98,6 +99,20 @@ def bound(request: Request, text: str, most: int | None) -> Usage:
     sent = token_bound(prompt) + token_bound(form) + MESSAGE_TOKENS * len(request.messages)
     written = token_bound(text) + 1
     return Usage(sent, written if most is None else min(written, most))
+
+
+def check_room(completion: Completion, most: int | None) -> None:
+    """Raises LengthError for a reply that ends before the limit that was asked for.
+
+    Servers with too little room left in a model's context shorten that limit, and do not say so.
+    """
+    used = completion.usage
+    if completion.finish == "length" and most is not None and used.output < most - 1:
+        raise LengthError(
+            f"the model's context was full: of a reply of up to {most} tokens {used.output} had "
+            f"room beside a prompt of {used.input}",
+            usage=counts(used),
+        )
 
 
 def refused(
@@ -156,6 +171,10 @@ def _hint(
         return f"it does not take the key in {at.key_name}; set another"
     if status == 404:
         return f"it may have no model {model!r}, or base_url may lack a part such as /v1"
+    if status == 400 and _NO_ROOM.search(said):
+        return f"replies may be longer than all that {model!r} has room for: lower answer_tokens"
+    if status == 400 and _NO_GRAMMAR.search(said):
+        return "it cannot hold replies to the form or constraint that was asked for"
     if codes & _UNSUPPORTED:
         return f"{model!r} does not take an option of its spec"
     if status < 400:

@@ -84,15 +84,13 @@ class HttpModel:
         try:
             completion = self._format.read(request, response.raw)
         except BadBody as error:
-            start = response.raw[:80].decode("utf-8", "replace")
-            said = self._at.clean(f"{error}; it begins {start!r}")
-            raise TransientModelError(
-                f"{self.endpoint} sent a bad body: {said}",
-                kind="bad body",
-                usage=error.usage,
-                limits=told,
-            ) from None
-        return completion if told is None else replace(completion, limits=told)
+            bad = error
+        else:
+            return completion if told is None else replace(completion, limits=told)
+        begins = self._at.redaction.data(response.raw)[:80].decode("utf-8", "replace")
+        said = self._at.clean(f"{bad}; it begins {begins!r}")
+        message = f"{self.endpoint} sent a bad body: {said}"
+        raise TransientModelError(message, kind="bad body", usage=bad.usage, limits=told)
 
     async def close(self) -> None:
         """Close the connections; the next request opens new ones."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from hch.errors import ConfigError
 from hch.models._chat import encoded, schema
-from hch.models._faults import BadBody, bound, count, counts, member, parsed
+from hch.models._faults import BadBody, bound, check_room, count, counts, member, parsed
 from hch.types import Completion, Finish, Message, Request, Usage
 
 _UNKNOWN = Usage(-1, -1)
@@ -67,9 +67,11 @@ class Messages:
         return encoded({"model": self.model, "max_tokens": longest, "messages": messages, **given})
 
     def read(self, request: Request, raw: bytes) -> Completion:
-        """The completion in the bytes of a reply. Raises BadBody, with the usage that it reports.
+        """The completion in the bytes of a reply.
 
-        A count of tokens that is not reported is bounded as the bill bounds it.
+        A count of tokens that is not reported is bounded as the bill bounds it. Raises BadBody, and
+        LengthError where there was less room than for the reply that was asked for; both with the
+        usage that is reported.
         """
         data = parsed(raw)
         reported = _usage(data.get("usage"), _UNKNOWN)
@@ -77,11 +79,14 @@ class Messages:
         try:
             text, finish, thinking = _said(data)
         except BadBody as error:
-            raise BadBody(str(error), None if unknown else counts(reported)) from None
+            error.usage = None if unknown else counts(reported)
+            raise
         if unknown:
             most = bound(request, text + thinking, request.sampling.max_tokens)
             reported = _usage(data.get("usage"), most)
-        return Completion(text, finish, reported, None, thinking, raw)
+        completion = Completion(text, finish, reported, None, thinking, raw)
+        check_room(completion, request.sampling.max_tokens)
+        return completion
 
     def _system(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
         """The system prompt's blocks; marked, unless what follows it is shared too."""
@@ -115,8 +120,9 @@ class Messages:
 
 def _shared(message: Message) -> int:
     """How many of a turn's parts siblings have too: up to the last text that was sent along."""
-    origins = [part.origin for part in message.parts]
-    return max((i + 1 for i, o in enumerate(origins) if o.startswith("context")), default=0)
+    origins = [*(part.origin for part in message.parts), ""]
+    last = max((i + 1 for i, o in enumerate(origins) if o.startswith("context ")), default=0)
+    return last + (last > 0 and origins[last] == "mark")
 
 
 def _cut(message: Message, at: int) -> tuple[Sequence[Any], Sequence[Any]]:

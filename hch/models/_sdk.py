@@ -7,6 +7,7 @@ since that costs more than all the rest: a reply is taken raw.
 from __future__ import annotations
 
 from collections.abc import Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ class SdkTransport:
     """Posts to `url` by clients of `sdk`; a `hch.models._http.Transport`.
 
     `connect` makes a client from the options that all SDKs of this make share; of keys it sends
-    that of the address or none. `silence` is how many seconds may pass without a byte; the deadline of a whole attempt is not its business.
+    that of the address or none. `silence` is how many seconds may pass without a byte; the deadline
+    of a whole attempt is not its business.
     """
 
     def __init__(
@@ -86,7 +88,9 @@ class SdkTransport:
             timeout=httpx2.Timeout(self._silence, connect=min(10.0, self._silence)),
             default_headers=self._at.sent(),
             http_client=self._sdk.DefaultAioHttpClient(
-                limits=httpx2.Limits(max_connections=100_000), event_hooks={"response": [_as_text]}
+                limits=httpx2.Limits(max_connections=100_000),
+                event_hooks={"response": [_as_text]},
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             ),
         )
 

@@ -4,8 +4,8 @@ At Anthropic's own endpoint the key is that of ANTHROPIC_API_KEY. To any other b
 sent unless `api_key_env=NAME` says which, in the header x-api-key or in `key_header`;
 `headers=NAME:VALUE;…` sends more. `effort` says how hard to work, and `thinking` is `adaptive`,
 `off`, or a budget in tokens, which counts as part of a reply. The API takes no temperature, top_p,
-seed or log-probabilities. The prefix that siblings share is marked for the provider's cache, unless
-`cache=false`.
+seed or log-probabilities. There the prefix that siblings share is marked for the provider's cache,
+unless `cache=false`; elsewhere with `cache=true`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def build(  # noqa: PLR0913 - a plugin's parameters are its options
     base_url: str | None = None,
     effort: Effort | None = None,
     thinking: Thinking | None = None,
-    cache: bool = True,
+    cache: bool | None = None,
     api_key_env: str | None = None,
     key_header: str | None = None,
     headers: str | None = None,
@@ -59,14 +59,14 @@ def build(  # noqa: PLR0913 - a plugin's parameters are its options
         "base_url": None if at.url == OFFICIAL else at.url,
         "effort": effort,
         "thinking": thinking,
-        "cache": None if cache else "false",
+        "cache": None if cache is None else str(cache).lower(),
         "api_key_env": None if at.url == OFFICIAL and api_key_env == KEY else api_key_env,
         "key_header": key_header,
         "headers": headers,
     }
     url = f"{at.url.removesuffix('/v1')}/v1/messages"
     transport = SdkTransport(at, url, anthropic, _connect)
-    wire = Messages(arg, effort, thinking, cache)
+    wire = Messages(arg, effort, thinking, at.url == OFFICIAL if cache is None else cache)
     return HttpModel(canonical("anthropic", arg, options), at, wire, transport, rate)
 
 

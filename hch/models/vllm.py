@@ -5,14 +5,12 @@ The server is at http://127.0.0.1:8000/v1 unless `base_url` says otherwise. It g
 server; a reply without a form is held to one of `choice=yes|no`, to a `regex`, or to the `grammar`
 in a file. `temperature`, `top_p`, `top_k`, `min_p`, `seed`, `logprobs` (how many alternatives to
 record) and `effort`, for models that reason, hold where a request does not say; `token_ids=true`
-records tokens by number. A reply that the server cut for want of room, before the limit that was
-asked for, is no answer.
+records tokens by number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,18 +18,20 @@ from pydantic import Field, SecretStr
 
 from hch import __version__
 from hch.environment import proxy
-from hch.errors import LengthError, UsageError
+from hch.errors import UsageError
 from hch.models._address import Address, Wanted, find
 from hch.models._chat import Chat
-from hch.models._faults import broken, counts
+from hch.models._faults import broken
 from hch.models._http import HttpModel, PerLoop, Response
 from hch.protocols import Model
 from hch.rates import Rate
 from hch.registry import canonical
-from hch.types import Completion, Request, Sampling
+from hch.types import Sampling
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
+
+EXTRA = ""  # the server's is of that name; its client needs none
 
 DEFAULT = "http://127.0.0.1:8000/v1"
 
@@ -86,22 +86,6 @@ async def _closed(session: ClientSession) -> None:
     await session.close()
 
 
-@dataclass(frozen=True, slots=True)
-class VllmChat(Chat):
-    """The chat format as vLLM speaks it, which cuts a reply short where room ends, and says not."""
-
-    def read(self, request: Request, raw: bytes) -> Completion:
-        completion = Chat.read(self, request, raw)
-        most, used = self.asked(request).max_tokens, completion.usage
-        if completion.finish == "length" and most is not None and used.output < most:
-            raise LengthError(
-                f"the model's context was full: of a reply of {most} tokens only {used.output} "
-                f"had room beside a prompt of {used.input}",
-                usage=counts(used),
-            )
-        return completion
-
-
 def build(  # noqa: PLR0913 - a plugin's parameters are its options
     arg: str,
     *,
@@ -145,7 +129,7 @@ def build(  # noqa: PLR0913 - a plugin's parameters are its options
         "reasoning_effort": effort,
         "return_tokens_as_token_ids": token_ids or None,
     }
-    wire = VllmChat(
+    wire = Chat(
         arg,
         Sampling(temperature=temperature, top_p=top_p, seed=seed, logprobs=logprobs),
         least=0,

@@ -57,7 +57,9 @@ def test_without_anything_all_is_well(typed: Typed, home: Path) -> None:
     assert any(re.fullmatch(r"✓ openai [\d.]+, for models openai", line) for line in installed)
     extras = [line.split()[2] for line in installed if " extra " in line]
     assert extras == ["gguf"]
-    assert lines(done, "keys") == ["– none export OPENAI_API_KEY=… for openai models"]
+    assert lines(done, "keys") == [
+        "– none export ANTHROPIC_API_KEY=… for anthropic models, OPENAI_API_KEY=… for openai models"
+    ]
     assert lines(done, "configuration") == [f"– {home}/.config/hch/hch.toml not there"]
     [answers] = lines(done, "models")
     assert answers.startswith("✓ who answers the built-in script, since no model is named and no")
