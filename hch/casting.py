@@ -13,6 +13,7 @@ from hch.errors import ConfigError, HchError, UsageError
 from hch.prices import price_of
 from hch.protocols import Model, Person, Strategy, Task
 from hch.rates import Rate
+from hch.redaction import Redaction
 from hch.registry import PlayerSpec, Spec
 from hch.rules import Player
 
@@ -148,6 +149,11 @@ class Casting:
 
     def _unpriced(self, spec: Spec) -> Model:
         """A model at the price that everybody pays."""
+        if Redaction(self.config.keys.values()).shows(str(spec)):
+            raise UsageError(
+                f"the spec of a model {spec.name!r} has a key in it: keys stand in the environment "
+                "only, and api_key_env=NAME says which"
+            )
         _check_provider(spec)
         rate = price_of(spec.name, spec.arg)
         keys = self.config.keys
@@ -157,10 +163,7 @@ class Casting:
     def _own_prices(self) -> dict[str, Rate | None]:
         """What the user says that models cost, by canonical spec; what is said later goes first."""
         rows = self.config.file.prices
-        configured = {
-            self._canonical(name): Rate(**row.model_dump())
-            for name, row in rows.items()
-        }
+        configured = {self._canonical(name): Rate(**row.model_dump()) for name, row in rows.items()}
         return configured | {self._canonical(name): rate for name, rate in self.prices.items()}
 
     def _canonical(self, priced: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +22,7 @@ from hch.prices import source
 from hch.prompts import PromptSet, folder, reader, shipped
 from hch.protocols import Model, Person, Store, Strategy
 from hch.rates import Rate
+from hch.redaction import Redaction
 from hch.registry import Spec
 from hch.rules import Limits, Player, Rules
 from hch.run import Calling, Result, Run, Setup, roots_of
@@ -117,10 +118,19 @@ class HCH:
         self, questions: Sequence[str | Question], context: Sequence[str | Text]
     ) -> list[Question]:
         texts = tuple(t if isinstance(t, Text) else Text(t, "document", False) for t in context)
-        roots = [q if isinstance(q, Question) else Question(Text(q), texts) for q in questions]
+        asked = [q if isinstance(q, Question) else Question(Text(q), texts) for q in questions]
+        roots = [self._without_keys(root) for root in asked]
         if not roots or any(not root.text.body.strip() for root in roots):
             raise UsageError("the question is empty")
         return roots
+
+    def _without_keys(self, asked: Question) -> Question:
+        """A question and its context as they may be kept: with no key in them."""
+
+        def clean(text: Text) -> Text:
+            return replace(text, body=self.redaction.text(text.body))
+
+        return replace(asked, text=clean(asked.text), context=tuple(map(clean, asked.context)))
 
     def _check_cap(self, roots: int) -> None:
         cap = self.cap[0]
@@ -242,7 +252,8 @@ class HCH:
     def _prompts(self) -> PromptSet:
         named = self.chosen.prompts
         folders = [folder(named)] if named else []
-        return PromptSet(reader([*folders, shipped()]), self._wanted())
+        read = reader([*folders, shipped()])
+        return PromptSet(lambda name: self.redaction.text(read(name)), self._wanted())
 
     def _setup(self, prompts: PromptSet, cap: Price, seconds: float | None) -> Setup:
         return Setup(
@@ -251,14 +262,20 @@ class HCH:
             recipe=self._recipe(),
             limits=Limits(self.chosen.fanout, self.chosen.answer_tokens),
             seed=self.chosen.seed,
-            manual=Text(self.manual) if self.manual else None,
+            manual=Text(self.redaction.text(self.manual)) if self.manual else None,
             task=self.casting.task,
             cap=cap,
             deadline=seconds,
             calling=Calling(self.chosen.concurrency, self.attempts, self.timeout, self.pause),
             running=self._running,
+            redaction=self.redaction,
             priced_by=source(),
         )
+
+    @cached_property
+    def redaction(self) -> Redaction:
+        """What keeps the keys of the environment out of everything that is kept or shown."""
+        return Redaction(self.config.keys.values())
 
     @cached_property
     def _running(self) -> set[str]:
@@ -268,7 +285,7 @@ class HCH:
         """What `recorded` builds this again from."""
         return {
             "depth": self.levels,
-            "manual": self.manual,
+            "manual": self.manual and self.redaction.text(self.manual),
             "seed": self.chosen.seed,
             "fanout": self.chosen.fanout,
             "answer_tokens": self.chosen.answer_tokens,

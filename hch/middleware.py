@@ -1,18 +1,18 @@
 """Models that wrap a model, each with one concern, in this order from the outside:
 
-Recorded > Retrying > Throttled > Journalled > Deadline > the provider's model.
+Recorded > Retrying > Throttled > Journalled > Deadline > Redacted > the provider's model.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections.abc import Mapping
-from itertools import count
+from dataclasses import replace
 
 import tenacity
 
 from hch.budget import Bill, Price
+from hch.endpoints import Endpoint
 from hch.errors import (
     BillExhausted,
     ConfigError,
@@ -28,6 +28,8 @@ from hch.events import CallGivenUp
 from hch.journal import Journal, failed, finished, intended
 from hch.protocols import Model
 from hch.rates import MESSAGE_TOKENS, token_bound, worst_call
+from hch.redaction import Redaction
+from hch.tries import Tries
 from hch.types import Completion, Request, Usage
 
 FAILURES = (ModelError, LengthError, RefusalError)
@@ -35,37 +37,6 @@ FAILURES = (ModelError, LengthError, RefusalError)
 
 
 _INTERRUPTED = ModelError("interrupted", kind="interrupted", ran=False)
-
-
-class Endpoint:
-    """What every call to one endpoint shares: its slots, a common pause, and whether it lives.
-
-    `given_up` counts the give-ups since it last replied, and `row` has those not yet told as dead.
-    """
-
-    DEAD_AFTER = 20
-
-    def __init__(self, name: str, limit: int) -> None:
-        self.name = name
-        self.limit = limit
-        self.free = limit
-        self.queue: list[tuple[int, int, asyncio.Future[None]]] = []
-        self.paused_until = 0.0
-        self.replied = False
-        self.given_up = 0
-        self.row: list[CallGivenUp] = []
-        self.numbers = count()
-
-    @property
-    def dead(self) -> bool:
-        """It gave up call after call, or all there were so far and nothing is in flight."""
-        never = not self.replied and self.free == self.limit
-        return self.given_up >= (1 if never else self.DEAD_AFTER)
-
-    def lives(self) -> None:
-        """It has replied, if only with a refusal."""
-        self.replied, self.given_up = True, 0
-        self.row.clear()
 
 
 class Wrapper:
@@ -117,26 +88,32 @@ class Retrying(Wrapper):
         self._pause = pause
 
     async def complete(self, request: Request) -> Completion:
-        tries = [0]
+        tries, answered = None, self._endpoint.answered
         try:
             try:
                 return await self.inner.complete(request)
             except TransientModelError as error:
-                first = error
-            return await self._again(request, first, tries)
+                tries = Tries(self._endpoint, answered, error)
+            return await self._again(request, tries)
         except FAILURES as error:
-            raise await self._given_up(request, error, max(1, tries[0])) from error
+            made = tries.made if tries else 1
+            raise await self._given_up(request, error, made) from error
 
-    async def _again(self, request: Request, first: ModelError, tries: list[int]) -> Completion:
+    async def _again(self, request: Request, tries: Tries) -> Completion:
         async def attempt() -> Completion:
-            tries[0] += 1
-            if tries[0] == 1:
+            if (first := tries.first) is not None:
+                tries.first = None
                 raise first
-            return await self.inner.complete(request)
+            tries.made += 1
+            try:
+                return await self.inner.complete(request)
+            except TransientModelError as error:
+                tries.failed(error)
+                raise
 
         return await tenacity.AsyncRetrying(
-            stop=tenacity.stop_after_attempt(self._attempts),
-            wait=tenacity.wait_random_exponential(multiplier=self._pause, max=100 * self._pause),
+            stop=lambda _: tries.over(self._attempts),
+            wait=lambda _: tries.wait(self._pause),
             retry=tenacity.retry_if_exception_type(TransientModelError),
             reraise=True,
         )(attempt)
@@ -157,60 +134,37 @@ class Retrying(Wrapper):
         for gone in self._endpoint.row:
             self._journal.write(gone.model_copy(update={"dead": True}))
         self._endpoint.row.clear()
-        await self._journal.durable()
         name = self._endpoint.name
         said = str(error).removeprefix(f"{name}: ")
-        return DeadEndpoint(f"{name} does not answer: {said}")
+        dead = DeadEndpoint(f"{name} does not answer: {said}")
+        self._endpoint.close(dead)
+        await self._journal.durable()
+        return dead
 
 
 class Throttled(Wrapper):
-    """Lets so many requests of an endpoint fly, lowest level first; one `Retry-After` stops all."""
+    """Sends a request when its endpoint lets it, and tells the endpoint what came of it."""
 
     def __init__(self, inner: Model, endpoint: Endpoint) -> None:
         super().__init__(inner)
         self._shared = endpoint
+        self._lane = endpoint.lanes[inner.name]
 
     async def complete(self, request: Request) -> Completion:
-        await self._enter(request.level)
+        shared, lane = self._shared, self._lane
+        sent = shared.enter(lane, request) or await shared.turn(lane, request)
         try:
-            await self._pause()
             completion = await self.inner.complete(request)
-        except TransientModelError as error:
-            if error.retry_after:
-                until = asyncio.get_running_loop().time() + error.retry_after
-                self._shared.paused_until = max(self._shared.paused_until, until)
+            shared.completed(lane, sent, completion)
+        except ModelError as error:
+            shared.failed(lane, sent, error)
+            raise
+        except ConfigError as error:
+            shared.close(error)
             raise
         finally:
-            self._leave()
-        self._shared.lives()
+            shared.leave()
         return completion
-
-    async def _pause(self) -> None:
-        clock = asyncio.get_running_loop().time
-        while (rest := self._shared.paused_until - clock()) > 0:  # noqa: ASYNC110 - may be prolonged
-            await asyncio.sleep(rest)
-
-    async def _enter(self, level: int) -> None:
-        shared = self._shared
-        if shared.free > 0:
-            shared.free -= 1
-            return
-        place = asyncio.get_running_loop().create_future()
-        heapq.heappush(shared.queue, (level, next(shared.numbers), place))
-        try:
-            await place
-        except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self._leave()
-            raise
-
-    def _leave(self) -> None:
-        while self._shared.queue:
-            _, _, place = heapq.heappop(self._shared.queue)
-            if not place.done():
-                place.set_result(None)
-                return
-        self._shared.free += 1
 
 
 class Journalled(Wrapper):
@@ -271,9 +225,36 @@ class Journalled(Wrapper):
 
     def _failure_price(self, error: NodeError | ConfigError, worst: Price) -> Price:
         """Nothing where the provider says it did not run, its usage where told, else the worst."""
-        if not isinstance(error, ModelError) or not error.ran:
+        told = error.usage if isinstance(error, ModelError | LengthError) else None
+        ran = error.ran if isinstance(error, ModelError) else told is not None
+        if not ran:
             return Price()
-        return self._price(Usage(*error.usage)) if error.usage else worst
+        return self._price(Usage(*told)) if told else worst
+
+
+class Redacted(Wrapper):
+    """Takes keys out of what a model says, and out of what its errors say, before anybody has it.
+
+    Where a reply had a key in it, its log-probabilities are dropped: tokens spell it in pieces.
+    """
+
+    def __init__(self, inner: Model, redaction: Redaction) -> None:
+        super().__init__(inner)
+        self._redaction = redaction
+
+    async def complete(self, request: Request) -> Completion:
+        clean = self._redaction.text
+        try:
+            said = await self.inner.complete(request)
+        except HchError as error:
+            if (message := clean(str(error))) != str(error):
+                error.args = (message,)
+                error.__cause__ = error.__context__ = None
+            raise
+        text, thinking = clean(said.text), clean(said.thinking)
+        if (raw := self._redaction.data(said.raw)) is said.raw and text is said.text:
+            return said if thinking is said.thinking else replace(said, thinking=thinking)
+        return replace(said, text=text, thinking=thinking, raw=raw, logprobs=None)
 
 
 class Deadline(Wrapper):

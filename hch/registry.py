@@ -1,9 +1,10 @@
 """From a spec string to a plugin: a plugin is a file with a `build(...)`, and nothing lists them.
 
 A spec is `NAME[:ARG][,option=value…]`, with `,,` for a comma in a value; a player is
-`wrapper/…/strategy[@model]`. The parameters of a plugin's `build` are its options: ARG is the positional `arg`, options are keyword parameters
-converted by their annotations, and what hch itself puts in (`parts`) is never a user's option.
-Third parties add plugins by entry points of the group `hch.plugins`, named like `models.mine`.
+`wrapper/…/strategy[@model]`. The parameters of a plugin's `build` are its options: ARG is the
+positional `arg`, options are keyword parameters converted by their annotations, and what hch itself
+puts in (`parts`) is never a user's option. Third parties add plugins by entry points of the group
+`hch.plugins`, named like `models.mine`.
 """
 
 from __future__ import annotations

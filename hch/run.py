@@ -13,14 +13,16 @@ from typing import Any
 
 from hch import __version__
 from hch.budget import Bill, Price, root_grant
+from hch.endpoints import Endpoint
 from hch.engine import Engine
 from hch.errors import BillExhausted
 from hch.events import Event, RunFinished, RunResumed, RunStarted, RunStopped
 from hch.journal import Journal
-from hch.middleware import Deadline, Endpoint, Journalled, Recorded, Retrying, Throttled
+from hch.middleware import Deadline, Journalled, Recorded, Redacted, Retrying, Throttled
 from hch.prompts import PromptSet
 from hch.protocols import Model, Store, Task
 from hch.recording import Recording
+from hch.redaction import Redaction
 from hch.rules import Limits, Player, Rules
 from hch.trace import Trace
 from hch.types import Answer, Question, Text
@@ -58,6 +60,7 @@ class Setup:
     calling: Calling = field(default_factory=Calling)
     running: set[str] = field(default_factory=set)
     priced_by: str = ""
+    redaction: Redaction = field(default_factory=Redaction)
 
 
 @dataclass(frozen=True)
@@ -193,8 +196,10 @@ class Run:
         model: Model
         for bare in {p.model.name: p.model for p in self.setup.players if p.model}.values():
             limit = min(calling.concurrency, bare.at_once or calling.concurrency)
-            endpoint = endpoints.setdefault(bare.endpoint, Endpoint(bare.endpoint, limit))
-            model = bare if bare.by_hand else Deadline(bare, calling.timeout)
+            shared = Endpoint(bare.endpoint, limit, calling.pause)
+            endpoint = endpoints.setdefault(bare.endpoint, shared)
+            model = Redacted(bare, self.setup.redaction)
+            model = model if bare.by_hand else Deadline(model, calling.timeout)
             model = Journalled(model, journal, bill, past.attempts if past else {})
             if not bare.by_hand:  # people have a queue of their own
                 model = Throttled(model, endpoint)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from math import inf
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hch.budget import Bill, Price
+from hch.endpoints import Endpoint
 from hch.errors import (
     BillExhausted,
     ConfigError,
-    DeadEndpoint,
     GrantExhausted,
     LengthError,
     ModelError,
@@ -26,19 +26,10 @@ from hch.errors import (
     StoreError,
     TransientModelError,
 )
-from hch.events import (
-    CallFailed,
-    CallFinished,
-    CallGivenUp,
-    CallIntended,
-    Event,
-    Record,
-    RunStarted,
-)
+from hch.events import CallFailed, CallFinished, CallGivenUp, CallIntended
 from hch.journal import Journal
 from hch.middleware import (
     Deadline,
-    Endpoint,
     Journalled,
     Recorded,
     Retrying,
@@ -46,109 +37,31 @@ from hch.middleware import (
     call_bound,
 )
 from hch.protocols import Model
-from hch.rates import MESSAGE_TOKENS, Rate, token_bound
+from hch.rates import MESSAGE_TOKENS, token_bound
 from hch.recording import Recording
-from hch.stores.memory import MemoryStore
-from hch.types import Completion, Form, Message, Part, Request, Sampling, Usage
+from hch.types import Completion, Form, Request, Usage
 from hch.wire import Amounts
+from tests.virtual import (
+    RUN,
+    Doing,
+    Provider,
+    Store,
+    VirtualTime,
+    busy,
+    good,
+    late,
+    living,
+    outcome,
+    question,
+    wrong,
+)
 
 relaxed = settings(deadline=None)
-
-RUN = "run"
-NOTHING = Amounts.of(Price())
-STARTED = RunStarted(
-    version="1", setup={}, players=(), prompts={}, seed=0, roots={}, count=0, grant=NOTHING,
-    cap=NOTHING,
-)  # fmt: skip
-
-
-class Clock(selectors.DefaultSelector):
-    """Where nothing is ready, the time of the next timer comes at once."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(None if timeout is None else 0)
-        if not ready and timeout:
-            self.now += timeout
-        return ready
-
-
-class VirtualTime(asyncio.SelectorEventLoop):
-    """A loop in which waiting takes no time."""
-
-    def __init__(self) -> None:
-        self._virtual = Clock()
-        super().__init__(self._virtual)
-
-    def time(self) -> float:
-        return self._virtual.now
 
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"loop_factory": VirtualTime}
-
-
-Doing = Callable[[Request], Awaitable[Completion]]
-
-
-class Provider:
-    """A model that does as it is told, by a function or by a list of what comes of each call."""
-
-    name = "small"
-    endpoint = "http://provider"
-    keyed = False
-    at_once = None
-    by_hand = False
-
-    def __init__(self, does: Doing | Sequence[Completion | BaseException]) -> None:
-        self.rate: Rate | None = Rate(1.0, 2.0, 0.5)
-        self.sent: list[Request] = []
-        self._does = does
-
-    async def complete(self, request: Request) -> Completion:
-        self.sent.append(request)
-        if callable(self._does):
-            return await self._does(request)
-        come = self._does[min(len(self.sent), len(self._does)) - 1]
-        if isinstance(come, BaseException):
-            raise come
-        return come
-
-    async def close(self) -> None:
-        pass
-
-
-class Store(MemoryStore):
-    """A memory store that writes down what is done to it, and may fail to make durable."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.log: list[str] = []
-        self.broken = False
-
-    def append(self, run: str, at: float, event: Event) -> None:
-        super().append(run, at, event)
-        self.log.append(event.type)
-
-    async def durable(self) -> None:
-        await asyncio.sleep(0)
-        if self.broken:
-            raise StoreError("the disk is full")
-        self.log.append("durable")
-
-    @property
-    def written(self) -> list[Event]:
-        return [record.event for record in self.events(RUN)] if self.log else []
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [event for event in self.written if isinstance(event, kind)]
-
-    def past(self) -> Recording:
-        """What a resume would make of it."""
-        events = [STARTED, *self.written]
-        return Recording(Record(run=RUN, seq=i, at=0.0, event=e) for i, e in enumerate(events, 1))
 
 
 @pytest.fixture
@@ -159,43 +72,6 @@ def store() -> Store:
 @pytest.fixture
 def journal(store: Store) -> Journal:
     return Journal(store, RUN, lambda: 0.0)
-
-
-def question(body: str = "Why?", **changes: Any) -> Request:
-    message = Message("user", (Part(body),))
-    request = Request((message,), Sampling(max_tokens=10), question=body, **changes)
-    return replace(request, call=request.key(Provider.name))
-
-
-def good(text: str = "so", usage: Usage | None = None) -> Completion:
-    return Completion(text, usage=usage or Usage(4, 2))
-
-
-def late() -> TransientModelError:
-    return TransientModelError("late", kind="timeout")
-
-
-def wrong() -> ModelError:
-    return ModelError("wrong", kind="http 400", ran=False)
-
-
-async def outcome(work: Awaitable[Completion]) -> Completion | BaseException:
-    try:
-        return await work
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
-        return error
-
-
-def living(limit: int = 4) -> Endpoint:
-    endpoint = Endpoint(Provider.endpoint, limit)
-    endpoint.lives()
-    return endpoint
-
-
-async def settled() -> None:
-    """Let every task go as far as it can without time passing."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 # what wraps a model
@@ -267,6 +143,81 @@ async def test_a_call_is_given_up_once_after_its_last_attempt(
     assert store.log == ["CallGivenUp", "durable"]
 
 
+async def test_a_429_counts_only_where_the_endpoint_answered_nobody_since_the_try_before(
+    store: Store, journal: Journal
+) -> None:
+    endpoint = living()
+
+    async def does(request: Request) -> Completion:
+        if len(provider.sent) in (2, 3, 4, 7):
+            endpoint.lives()
+        raise busy()
+
+    provider = Provider(does)
+    model = Retrying(provider, journal, endpoint, 4, 1.0)
+    assert isinstance(await outcome(model.complete(question())), ModelError)
+    assert len(provider.sent) == 4 + 4
+    assert [event.attempts for event in store.of(CallGivenUp)] == [4 + 4]
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 6])
+async def test_a_call_to_a_busy_endpoint_is_given_up_after_five_times_its_attempts(
+    store: Store, journal: Journal, attempts: int
+) -> None:
+    endpoint = living()
+
+    async def does(request: Request) -> Completion:
+        endpoint.lives()
+        raise busy()
+
+    provider = Provider(does)
+    assert isinstance(
+        await outcome(Retrying(provider, journal, endpoint, attempts, 1.0).complete(question())),
+        ModelError,
+    )
+    assert len(provider.sent) == 5 * attempts
+    assert [event.attempts for event in store.of(CallGivenUp)] == [5 * attempts]
+
+
+async def test_another_fault_counts_however_much_the_endpoint_answers(journal: Journal) -> None:
+    endpoint = living()
+
+    async def does(request: Request) -> Completion:
+        endpoint.lives()
+        raise late()
+
+    provider = Provider(does)
+    await outcome(Retrying(provider, journal, endpoint, 3, 1.0).complete(question()))
+    assert len(provider.sent) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "longest"),
+    [
+        (late(), [1, 2, 4, 8, 16, 32, 64, 100, 100]),
+        (busy(), [1, 2, 4, 8, 16, 32, 64, 100, 100]),
+        (busy(0.0), [1, 2, 4, 8, 16, 32, 64, 100, 100]),
+        (busy(0.05), [1] * 9),
+        (busy(6.0), [1, 2, 4, 6, 6, 6, 6, 6, 6]),
+        (busy(600.0), [1, 2, 4, 8, 16, 32, 64, 100, 100]),
+    ],
+    ids=["late", "busy", "busy 0", "busy 0.05", "busy 6", "busy 600"],
+)
+async def test_a_call_waits_longer_after_each_fault_and_is_back_when_the_endpoint_said(
+    journal: Journal, error: TransientModelError, longest: list[float]
+) -> None:
+    times: list[float] = []
+
+    async def does(request: Request) -> Completion:
+        times.append(asyncio.get_running_loop().time())
+        raise error
+
+    await outcome(Retrying(Provider(does), journal, living(), 10, 1.0).complete(question()))
+    waits = [later - sooner for sooner, later in pairwise(times)]
+    assert all(wait <= most for wait, most in zip(waits, longest, strict=True))
+    assert len(set(waits)) == len(waits), "calls that failed together do not come back together"
+
+
 @pytest.mark.parametrize("before", [0, 1, 2])
 @pytest.mark.parametrize(
     "error",
@@ -285,7 +236,7 @@ async def test_a_permanent_failure_is_not_tried_again(
     assert event == CallGivenUp(
         request=question().call, attempts=before + 1, kind=error.kind, message=str(error)
     )
-    assert endpoint.replied, "who refuses a request is not dead"
+    assert endpoint.answered, "who refuses a request is not dead"
 
 
 @pytest.mark.parametrize(
@@ -320,231 +271,6 @@ async def test_a_resumed_run_is_told_of_a_given_up_call_as_the_first_one_was(
     assert isinstance(again, NodeError)
     assert type(again) is type(live)
     assert (str(again), again.kind, again.status) == (str(live), live.kind, live.status)
-
-
-# dead endpoints
-
-
-async def give_up(
-    journal: Journal, endpoint: Endpoint, n: int, error: Callable[[], ModelError] = late
-) -> list[Completion | BaseException]:
-    """What comes of n calls, one after the other, that fail like this."""
-    model = Retrying(Provider([error()]), journal, endpoint, 1, 0.0)
-    return [await outcome(model.complete(question(f"q{i}"))) for i in range(n)]
-
-
-async def test_an_endpoint_that_gives_up_twenty_calls_in_a_row_is_dead(
-    store: Store, journal: Journal
-) -> None:
-    came = await give_up(journal, living(), 20)
-    assert [type(error) for error in came] == [ModelError] * 19 + [DeadEndpoint]
-    assert "http://provider does not answer: late" in str(came[-1])
-    assert DeadEndpoint.exit_code == 6
-
-
-async def test_give_ups_of_a_dead_endpoint_are_no_part_of_the_record(
-    store: Store, journal: Journal
-) -> None:
-    endpoint = living()
-    await give_up(journal, endpoint, 1, wrong)
-    early = store.past().replies
-    await give_up(journal, endpoint, 20)
-    replies = store.past().replies
-    assert replies.keys() == early.keys() - {question("q0").call}
-    dead = [event.request for event in store.of(CallGivenUp) if event.dead]
-    assert dead == [question(f"q{i}").call for i in range(20)]
-
-
-async def test_a_reply_or_a_refusal_in_between_shows_that_it_lives(journal: Journal) -> None:
-    for alive in (good(), wrong()):
-        endpoint = living()
-        came = await give_up(journal, endpoint, 19)
-        between = Retrying(Throttled(Provider([alive]), endpoint), journal, endpoint, 1, 0.0)
-        await outcome(between.complete(question()))
-        came += await give_up(journal, endpoint, 19)
-        assert not [error for error in came if isinstance(error, DeadEndpoint)]
-
-
-async def test_an_endpoint_that_never_replied_is_dead_at_once_when_nothing_is_in_flight(
-    store: Store, journal: Journal
-) -> None:
-    [came] = await give_up(journal, Endpoint("e", 4), 1)
-    assert isinstance(came, DeadEndpoint)
-    assert [event.dead for event in store.of(CallGivenUp)] == [True]
-    assert store.past().replies == {}
-
-
-@pytest.mark.parametrize("limit", [1, 2, 3])
-async def test_it_is_not_dead_while_others_are_in_flight_or_wait(
-    journal: Journal, limit: int
-) -> None:
-    """Not even at the moment in which the slot goes over to the next."""
-
-    async def does(request: Request) -> Completion:
-        await asyncio.sleep(1)
-        if request.question == "last":
-            return good()
-        raise late()
-
-    endpoint = Endpoint("e", limit)
-    model = Retrying(Throttled(Provider(does), endpoint), journal, endpoint, 1, 0.0)
-    names = ["a", "b", "c", "d", "last"]
-    came = await asyncio.gather(*(outcome(model.complete(question(name))) for name in names))
-    assert [type(c) for c in came] == [ModelError] * 4 + [Completion]
-
-
-async def test_all_that_there_was_is_given_up_and_the_last_finds_it_dead(
-    store: Store, journal: Journal
-) -> None:
-    async def does(request: Request) -> Completion:
-        await asyncio.sleep(1)
-        raise late()
-
-    endpoint = Endpoint("e", 2)
-    model = Retrying(Throttled(Provider(does), endpoint), journal, endpoint, 1, 0.0)
-    came = await asyncio.gather(*(outcome(model.complete(question(f"{i}"))) for i in range(5)))
-    assert [type(c) for c in came] == [ModelError] * 4 + [DeadEndpoint]
-    assert store.past().replies == {}
-
-
-# throttled
-
-
-class Busy:
-    """Takes its time over each request, and counts how many it has at once."""
-
-    def __init__(self) -> None:
-        self.flying = self.most = 0
-        self.order: list[str] = []
-
-    async def __call__(self, request: Request) -> Completion:
-        self.flying += 1
-        self.most = max(self.most, self.flying)
-        self.order.append(request.question)
-        lasts, fate = request.question.split()[:2]
-        try:
-            await asyncio.sleep(int(lasts))
-        finally:
-            self.flying -= 1
-        if fate == "fails":
-            raise late()
-        return good()
-
-
-CALLERS = st.lists(
-    st.tuples(
-        st.integers(0, 6),  # when it comes
-        st.integers(0, 3),  # its level
-        st.integers(0, 3),  # how long it takes
-        st.sampled_from(["fails", "succeeds"]),
-        st.none() | st.integers(0, 8),  # when it is cancelled
-    ),
-    min_size=1,
-    max_size=14,
-)
-
-
-@relaxed
-@given(st.integers(1, 3), CALLERS)
-@example(1, [(0, 0, 1, "fails", None), (0, 0, 1, "fails", 1), (0, 0, 1, "succeeds", None)])
-async def test_no_more_than_the_limit_fly_and_no_slot_is_lost(
-    limit: int, callers: list[tuple[int, int, int, str, int | None]]
-) -> None:
-    busy, endpoint = Busy(), Endpoint("e", limit)
-    model = Throttled(Provider(busy), endpoint)
-
-    async def call(i: int, comes: int, level: int, lasts: int, fate: str) -> Completion:
-        await asyncio.sleep(comes)
-        return await model.complete(question(f"{lasts} {fate} {i}", level=level))
-
-    tasks = [asyncio.create_task(call(i, *caller[:4])) for i, caller in enumerate(callers)]
-    loop = asyncio.get_running_loop()
-    for task, caller in zip(tasks, callers, strict=True):
-        if caller[4] is not None:
-            loop.call_later(caller[4], task.cancel)
-    await asyncio.wait(tasks)
-    assert busy.most <= limit
-    assert busy.flying == 0
-    assert endpoint.free == limit
-    for task, (*_, fate, cancelled) in zip(tasks, callers, strict=True):
-        if cancelled is None:
-            assert isinstance(task.exception(), TransientModelError) == (fate == "fails")
-    everyone = [model.complete(question(f"1 succeeds {i}")) for i in range(limit)]
-    await asyncio.gather(*everyone)
-    assert busy.most <= limit
-
-
-@relaxed
-@given(st.lists(st.integers(0, 3), max_size=8))
-async def test_the_lowest_level_goes_first_and_equals_in_turn(levels: list[int]) -> None:
-    busy, endpoint = Busy(), Endpoint("e", 1)
-    model = Throttled(Provider(busy), endpoint)
-    names = [f"1 succeeds {i} of level {level}" for i, level in enumerate(levels)]
-    calls = [question("1 succeeds first", level=9)]
-    calls += [question(name, level=level) for name, level in zip(names, levels, strict=True)]
-    await asyncio.gather(*map(model.complete, calls))
-    assert busy.order[1:] == [names[i] for i in sorted(range(len(levels)), key=levels.__getitem__)]
-
-
-async def test_those_who_wait_and_leave_hold_nobody_up() -> None:
-    busy, endpoint = Busy(), Endpoint("e", 1)
-    model = Throttled(Provider(busy), endpoint)
-    calls = [asyncio.create_task(model.complete(question(f"1 succeeds {i}"))) for i in range(4)]
-    await settled()
-    calls[1].cancel()
-    calls[2].cancel()
-    await asyncio.wait(calls)
-    assert busy.order == ["1 succeeds 0", "1 succeeds 3"]
-    assert endpoint.free == 1
-
-
-async def test_one_retry_after_stops_everybody() -> None:
-    loop, begun = asyncio.get_running_loop(), dict[str, float]()
-
-    async def does(request: Request) -> Completion:
-        begun[request.question] = loop.time()
-        pause = {"first": 30.0, "second": 10.0}.get(request.question)
-        await asyncio.sleep(1)
-        if pause:
-            raise TransientModelError("slow down", kind="http 429", ran=False, retry_after=pause)
-        return good()
-
-    endpoint = Endpoint("e", 2)
-    model, other = (Throttled(Provider(does), endpoint) for _ in range(2))
-    start = loop.time()
-    names = ["first", "second", "third", "fourth"]
-    await asyncio.gather(*(outcome(model.complete(question(name))) for name in names))
-    await other.complete(question("fifth"))
-    assert {name: round(at - start) for name, at in begun.items()} == {
-        "first": 0,
-        "second": 0,
-        "third": 31,  # the longer of the two pauses
-        "fourth": 31,
-        "fifth": 32,
-    }
-
-
-async def test_another_endpoint_does_not_pause() -> None:
-    loop = asyncio.get_running_loop()
-    slow = TransientModelError("slow down", kind="http 429", ran=False, retry_after=60.0)
-    await outcome(Throttled(Provider([slow]), Endpoint("a", 1)).complete(question()))
-    before = loop.time()
-    await Throttled(Provider([good()]), Endpoint("b", 1)).complete(question())
-    assert loop.time() == before
-
-
-async def test_who_leaves_in_a_pause_gives_the_slot_back() -> None:
-    endpoint = Endpoint("e", 1)
-    slow = TransientModelError("slow down", kind="http 429", ran=False, retry_after=60.0)
-    provider = Provider([slow, good()])
-    model = Throttled(provider, endpoint)
-    await outcome(model.complete(question()))
-    leaver = asyncio.create_task(model.complete(question()))
-    await asyncio.sleep(5)
-    leaver.cancel()
-    await asyncio.wait([leaver])
-    assert endpoint.free == 1
-    assert len(provider.sent) == 1
 
 
 # journalled
@@ -595,7 +321,7 @@ PAID = ModelError("bad body", kind="bad body", usage=(4, 2, 1, 0))
     ("error", "kind", "price"),
     [
         (ModelError("x", kind="http 400", ran=False), "http 400", Price()),
-        (TransientModelError("x", kind="http 429", ran=False), "http 429", Price()),
+        (busy(), "http 429", Price()),
         (TransientModelError("x", kind="timeout"), "timeout", None),
         (ModelError("x", kind="http 500"), "http 500", None),
         (PAID, "bad body", Price(1, 6, 3 + 1 + 4)),
@@ -823,7 +549,7 @@ async def test_a_call_goes_through_all_of_them_and_every_attempt_is_counted(stor
             case "silence":
                 await asyncio.Event().wait()
             case "busy":
-                raise TransientModelError("busy", kind="http 429", ran=False, retry_after=9.0)
+                raise busy(9.0)
             case "bad body":
                 raise TransientModelError("bad", kind="bad body", usage=(4, 2, 0, 0))
         return good()

@@ -111,7 +111,8 @@ class PersonAtTerminal:
 
     def leave(self, request: Request, draft: Draft) -> None:
         if self._run is not None:
-            self._run.journal().write(PersonTyped(request=request.call, text=draft.text))
+            text = self._run.setup.redaction.text(draft.text)
+            self._run.journal().write(PersonTyped(request=request.call, text=text))
 
     async def _turn(self, request: Request) -> None:
         fresh, met = request.call not in self._drafts, request.node in self._met

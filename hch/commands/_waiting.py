@@ -8,7 +8,8 @@ from typing import Literal, TypeAlias
 
 from hch.commands._growth import Call, Growth, Node
 from hch.commands._words import cost, seconds, tokens
-from hch.middleware import Endpoint
+from hch.endpoints import Endpoint
+from hch.lanes import Lane
 from hch.run import Run
 from hch.safe_text import one_line
 
@@ -40,22 +41,26 @@ class Waiting:
             state: State = "person" if call.person else "thinking"
             what = "asks you" if call.person else "thinking"
             return state, what, f" {_whole(waited)}" if waited >= 1 else ""
-        endpoint = self._endpoint(level)
+        endpoint, lane = self._shared(level)
         rest = endpoint.paused_until - now if endpoint else 0.0
         if call.state == "failed":
             pause = f", paused {_whole(rest)} more" if rest > 0 else ""
             return "held", f"retry {call.failures}", f" after {one_line(call.kind, 24)}{pause}"
         if rest > 0:
             return "held", "paused", f" {_whole(rest)} more"
-        full = endpoint is not None and endpoint.free <= 0
-        return "queued", "queued", f" behind {endpoint.limit:,}" if endpoint and full else ""
+        if lane and (short := lane.short(now)):
+            return "held", "limited", f" by {short[0]}, {_whole(short[1])} more"
+        full = endpoint is not None and endpoint.full
+        return "queued", "queued", f" behind {endpoint.flying:,}" if endpoint and full else ""
 
-    def _endpoint(self, level: int) -> Endpoint | None:
+    def _shared(self, level: int) -> tuple[Endpoint | None, Lane | None]:
+        """The endpoint that this level's calls go to, and their lane there."""
         if self.run is None or not 0 <= level < len(self.run.setup.players):
-            return None
-        model = self.run.setup.players[level].model
-        named = (e for e in self.run.endpoints if model and e.name == model.endpoint)
-        return next(named, None)
+            return None, None
+        if (model := self.run.setup.players[level].model) is None:
+            return None, None
+        named = next((e for e in self.run.endpoints if e.name == model.endpoint), None)
+        return named, named.lanes.get(model.name) if named else None
 
     def in_all(self, now: float) -> Iterator[str]:
         """What there is to wait for, most telling first: `12 thinking, longest 14 s`."""
@@ -68,19 +73,28 @@ class Waiting:
             yield f"{thinking:,} thinking, longest {_whole(now - first.since)}"
         endpoints = self.run.endpoints if self.run else ()
         for endpoint in endpoints:
-            if (rest := endpoint.paused_until - now) > 0:
-                yield f"{one_line(endpoint.name, 24)} paused {_whole(rest)} more"
+            yield from _limits(endpoint, now)
         if growth.failing:
             last = next(reversed(growth.failing.values()))
             yield f"{len(growth.failing):,} to retry after {one_line(last.kind, 24)}"
         if queued := growth.queued:
-            full = [f"{e.limit:,}" for e in endpoints if e.free <= 0]
+            full = [f"{e.flying:,} of {e.ceiling:,} in flight" for e in endpoints if e.full]
             yield f"{queued:,} queued{' behind ' if full else ''}{' and '.join(full)}"
         if growth.asking:
             yield f"{growth.asking:,} {'awaits' if growth.asking == 1 else 'await'} answers"
         heard = growth.heard
         if thinking and heard is not None and now - heard >= SILENT:
             yield f"last reply {_whole(now - heard)} ago"
+
+
+def _limits(endpoint: Endpoint, now: float) -> Iterator[str]:
+    """What an endpoint's calls wait out: a pause for all, or a limit of their model's."""
+    if (rest := endpoint.paused_until - now) > 0:
+        yield f"{one_line(endpoint.name, 24)} paused {_whole(rest)} more"
+        return
+    for name, lane in endpoint.lanes.items():
+        if short := lane.short(now):
+            yield f"{one_line(name, 24)} used up its {short[0]}, {_whole(short[1])} more"
 
 
 def totals(growth: Growth, run: Run | None) -> Iterator[str]:

@@ -17,6 +17,7 @@ from hch.errors import ModelError, TransientModelError
 from hch.events import Event, NodeClosed, NodeOpened
 from hch.rates import Rate
 from hch.run import Run
+from hch.types import RateLimit, Sampling
 from tests.support import Plan, decomposition, memory, regular, rough
 
 Script = Callable[[Request], Any]
@@ -161,16 +162,39 @@ def test_what_is_waited_for_in_all() -> None:
         growth.take(event)
     assert "last reply 14 s ago" in list(Waiting(growth, run).in_all(114.0))
     [endpoint] = run.endpoints
-    endpoint.paused_until, endpoint.free = 120.0, 0
+    endpoint.paused_until, endpoint.flying, endpoint.window = 120.0, 12, 12.5
     thought = next(i for i, event in enumerate(seen) if type(event).__name__ == "Thought")
     queued = folded(seen[: thought + 1])
     assert list(Waiting(queued, run).in_all(114.0)) == [
         "scripted paused 6 s more",
-        "1 queued behind 64",
+        "1 queued behind 12 of 64 in flight",
     ]
     [root] = queued.nodes.values()
     assert Waiting(queued, run).of(root, 114.0) == ("held", "paused", " 6 s more")
-    assert Waiting(queued, run).of(root, 121.0) == ("queued", "queued", " behind 64")
+    assert Waiting(queued, run).of(root, 121.0) == ("queued", "queued", " behind 12")
+
+
+def test_a_limit_a_minute_that_is_waited_for_is_told() -> None:
+    seen = events(run := going(regular(3), depth=0))
+    thought = next(i for i, event in enumerate(seen) if type(event).__name__ == "Thought")
+    queued = folded(seen[: thought + 1])
+    [root] = queued.nodes.values()
+    [endpoint] = run.endpoints
+
+    async def waits() -> None:
+        now, lane = asyncio.get_running_loop().time(), endpoint.lanes["scripted"]
+        lane.tokens.hear(RateLimit(600, 0, 60.0), lane.tokens.taken, now, now)
+        waiter = asyncio.create_task(endpoint.turn(lane, Request((), Sampling(max_tokens=9999))))
+        await asyncio.sleep(0)
+        waiting = Waiting(queued, run)
+        assert waiting.of(root, now + 48) == ("held", "limited", " by tokens a minute, 12 s more")
+        assert list(waiting.in_all(now + 48)) == [
+            "scripted used up its tokens a minute, 12 s more",
+            "1 queued",
+        ]
+        waiter.cancel()
+
+    asyncio.run(waits())
 
 
 def test_a_person_is_who_is_waited_for() -> None:
