@@ -120,7 +120,18 @@ def rows(found: dict[str, dict[str, float]], critical: float) -> list[list[str]]
 def targets(found: dict[str, dict[str, float]], added: float) -> str:
     """What this engine is held to, beside what it came to."""
     hch, sdk = found["hch"], found["bare-openai"]
+    vllm, lean = found["hch-vllm"], found["bare-aiohttp"]
     held = [
+        (
+            "hch over `vllm`: CPU per call, x that of the bare recursion over aiohttp",
+            1.8,
+            vllm["cpu"] / lean["cpu"],
+        ),
+        (
+            "hch over `vllm`: wall, x that of the bare recursion over aiohttp",
+            1.25,
+            vllm["wall"] / lean["wall"],
+        ),
         (
             "hch over `openai`: CPU per call, x that of the SDK as it comes",
             0.4,

@@ -177,12 +177,19 @@ class Run:
                     stack.push_async_callback(self._close, model)
                 setup.running.add(self.id)
                 async with asyncio.timeout(setup.deadline) as scope:
-                    await Engine(rules).run(self.roots, self.grant, answers.__setitem__)
+                    await Engine(rules).run(
+                        self.roots, self.grant, answers.__setitem__, at_once=self._roots_at_once
+                    )
         except TimeoutError:
             if not scope.expired():
                 raise
             raise BillExhausted(f"the run's {setup.deadline:g} s are over") from None
         return [answers[i] for i in range(len(self.roots))]
+
+    @property
+    def _roots_at_once(self) -> int:
+        """As many as calls may fly, since a root may be a single call."""
+        return max(256, self.setup.calling.concurrency)
 
     async def _close(self, model: Model) -> None:
         """Let go of a model, unless another run of the same parts is using it."""

@@ -4,6 +4,7 @@
         ...  # ask server.url, look at server.requests
 
 `reply` is given the parsed JSON of each request; it may be async, and then runs in the server.
+`chat` is a good reply in OpenAI's wire format, `messages` one in Anthropic's.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from inspect import isawaitable
+from itertools import chain
 from math import inf
 from typing import Any, Self
 
@@ -25,32 +28,42 @@ class Reply:
     """What is sent back, and how badly.
 
     `body` is bytes, or else sent as JSON; with `chunks` it is these, in chunked encoding, `pause`
-    seconds apart. `wire` is sent instead of head and body, and the connection closed. The first
-    byte comes after `delay` seconds (inf: never); after `cut` bytes the connection is reset.
+    seconds apart. `wire` is sent instead of head and body, in one piece or in several that are as
+    far apart, and the connection closed. Both may go on for ever. The first byte comes after
+    `delay` seconds (inf: never); after `cut` bytes the connection is reset.
     """
 
     body: Any = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0
-    chunks: Sequence[bytes] | None = None
+    chunks: Iterable[bytes] | None = None
     pause: float = 0
-    wire: bytes | None = None
+    wire: bytes | Iterable[bytes] | None = None
     cut: int | None = None
 
-    def pieces(self) -> list[bytes]:
+    def pieces(self) -> Iterator[bytes]:
         """The response's bytes, in the pieces in which they are sent."""
         if self.wire is not None:
-            return [self.wire]
-        if self.chunks is None:
-            body = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
-            headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-            rest = [body]
+            yield from [self.wire] if isinstance(self.wire, bytes) else self.wire
+        elif self.chunks is None:
+            yield self._head(**{"Content-Length": str(len(self.sent))})
+            yield self.sent
         else:
-            headers = {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"}
-            rest = [b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in (*self.chunks, b"")]
-        lines = [f"{name}: {value}\r\n" for name, value in {**headers, **self.headers}.items()]
-        return [f"HTTP/1.1 {self.status} -\r\n{''.join(lines)}\r\n".encode(), *rest]
+            yield self._head(**{"Transfer-Encoding": "chunked"})
+            for chunk in chain(self.chunks, [b""]):
+                yield b"%x\r\n%b\r\n" % (len(chunk), chunk)
+
+    @cached_property
+    def sent(self) -> bytes:
+        """The body as it is sent."""
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+    def _head(self, **headers: str) -> bytes:
+        stream = "text/event-stream" if self.chunks is not None else "application/json"
+        told = {"Content-Type": stream, **headers, **self.headers}
+        lines = (f"{name}: {value}\r\n" for name, value in told.items())
+        return f"HTTP/1.1 {self.status} -\r\n{''.join(lines)}\r\n".encode()
 
 
 @dataclass(frozen=True)
@@ -74,8 +87,14 @@ class Loopback:
         self._connections: set[Any] = set()
 
     @property
+    def origin(self) -> str:
+        """Where the server is, without a path."""
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
+        """The base URL of OpenAI's wire format; that of Anthropic's is the origin."""
+        return f"{self.origin}/v1"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -147,3 +166,24 @@ def chat(text: str | None, *, message: Any = (), choice: Any = (), **top: Any) -
     chosen = {"index": 0, "message": said, "finish_reason": "stop", **dict(choice)}
     usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
     return {"id": "1", "object": "chat.completion", "choices": [chosen], "usage": usage, **top}
+
+
+def messages(text: str | None, **top: Any) -> dict[str, Any]:
+    """A good reply of Anthropic's Messages format, with other members of its own."""
+    usage = {
+        "input_tokens": 7,
+        "output_tokens": 3,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+    }
+    return {
+        "id": "1",
+        "type": "message",
+        "role": "assistant",
+        "model": "small",
+        "content": [{"type": "text", "text": text}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": usage,
+        **top,
+    }

@@ -6,6 +6,7 @@ since that costs more than all the rest: a reply is taken raw.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import ModuleType
@@ -28,8 +29,7 @@ class SdkTransport:
     """Posts to `url` by clients of `sdk`; a `hch.models._http.Transport`.
 
     `connect` makes a client from the options that all SDKs of this make share; of keys it sends
-    that of the address or none. `silence` is how many seconds may pass without a byte; the deadline
-    of a whole attempt is not its business.
+    that of the address or none. The deadline of an attempt is not its business.
     """
 
     def __init__(
@@ -38,16 +38,20 @@ class SdkTransport:
         url: str,
         sdk: ModuleType,
         connect: Callable[..., Any],
-        silence: float = 600.0,
     ) -> None:
         self._at = at
         self._url = url  # absolute: cheaper for the SDK
         self._sdk = sdk
         self._connect = connect
-        self._silence = silence
         sent = {name.lower() for name in at.sent()}
         omitted = {name: sdk.Omit() for name in _KEYS if name.lower() not in sent}
         self._options = {"follow_redirects": False, "headers": omitted}
+        known = logging.root.manager.loggerDict
+        self._logs = [
+            logging.getLogger(name)
+            for name in known
+            if name.split(".")[0] in (sdk.__name__, "httpx2")
+        ]
         self._clients = PerLoop(self._client, _closed)
 
     async def post(self, sent: bytes) -> Response:
@@ -78,14 +82,24 @@ class SdkTransport:
 
     async def close(self) -> None:
         await self._clients.close()
+        for log in self._logs:
+            log.removeFilter(self._without_keys)
+
+    def _without_keys(self, record: logging.LogRecord) -> bool:
+        """Keeps keys out of a line of the SDK's log, which may have a whole reply in it."""
+        record.msg, record.args = self._at.redaction.text(record.getMessage()), ()
+        record.exc_info = record.exc_text = None  # a traceback has what came, in pieces
+        return True
 
     def _client(self) -> Any:
         import httpx2
 
+        for log in self._logs:
+            log.addFilter(self._without_keys)
         return self._connect(
             base_url=self._at.url,
             max_retries=0,
-            timeout=httpx2.Timeout(self._silence, connect=min(10.0, self._silence)),
+            timeout=httpx2.Timeout(None, connect=10.0),
             default_headers=self._at.sent(),
             http_client=self._sdk.DefaultAioHttpClient(
                 limits=httpx2.Limits(max_connections=100_000),
