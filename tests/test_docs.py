@@ -140,7 +140,8 @@ def exported(page: str, title: str) -> dict[str, str]:
     read = list(sections(page))
     texts = [text for name, text in sections(page).items() if read.index(name) <= read.index(title)]
     said = [command for text in texts for command, _ in commands(text)]
-    names = [c.split()[1].partition("=")[0] for c in said if c.startswith("export ")]
+    exports = [c.split()[1:] for c in said if c.startswith("export ")]
+    names = [word.partition("=")[0] for words in exports for word in words]
     return dict.fromkeys(names, "sk-none")
 
 

@@ -89,7 +89,7 @@ class Tree:
 
 def grown(server: Loopback, provider: Provider, depth: int, **options: Any) -> Result:
     """The whole tree of that depth."""
-    calling = {"attempts": 20, "pause": 0.001, "concurrency": 64}
+    calling = {"attempts": 10 if LONG else 20, "pause": 0.001, "concurrency": 64}
     model = provider.spec(server, keyed=False)
     tree = HCH(depth=depth, model=model, **{"store": memory(), **calling, **options})
     result = tree.ask_sync(question("0"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ from hch.safe_text import one_line
 from hch.trace import Trace
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+SPARE_FILES = 100
+"""Files that a run has open beside a connection for each call in flight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ def complete(
     error's exit code, with 128 and the signal's number after SIGINT (Ctrl-C),
     SIGTERM and SIGHUP. A `person` who plays sees nothing of what the others are asked.
     """
+    _allow_files(run.setup.calling.concurrency + SPARE_FILES)
     by_hand = any(player.model and player.model.by_hand for player in run.setup.players)
     progress = Progress(quiet=quiet, notes=notes, run=run, texts=not by_hand)
     if person is not None and by_hand:
@@ -175,3 +181,11 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return new_event_loop  # type: ignore[no-any-return]
+
+
+def _allow_files(wanted: int) -> None:
+    """Let this process open so many files, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
