@@ -39,10 +39,10 @@ class Price:
     def __sub__(self, other: Price) -> Price:
         """What is left, never below zero."""
         return Price(
-            max(0, self.calls - other.calls),
-            max(0, self.tokens - other.tokens),
-            max(0, self.microusd - other.microusd),
-            max(0, self.nodes - other.nodes),
+            self.calls - other.calls if self.calls > other.calls else 0,
+            self.tokens - other.tokens if self.tokens > other.tokens else 0,
+            self.microusd - other.microusd if self.microusd > other.microusd else 0,
+            self.nodes - other.nodes if self.nodes > other.nodes else 0,
         )
 
     def __mul__(self, n: int) -> Price:
@@ -105,20 +105,28 @@ def root_grant(cap: Price, roots: int) -> Price:
     return Price(max(1, grant.calls), grant.tokens, grant.microusd, max(1, grant.nodes))
 
 
+_ITSELF = Price(nodes=1)
+
+
 class Purse:
-    """A node's grant as it is spent; the node itself is paid for at once."""
+    """A node's grant as it is spent; the node itself is paid for at once.
+
+    An `endless` one has no cap in any currency: it affords everything, and nothing lessens it.
+    """
 
     def __init__(self, grant: Price) -> None:
         self.grant = grant
-        self.left = grant - Price(nodes=1)
-        self.spent = Price(nodes=1)
+        self.endless = grant == UNLIMITED
+        self.left = grant - _ITSELF
+        self.spent = _ITSELF
 
     def affords(self, *prices: Price) -> bool:
         """Whether what is left covers the sum of these."""
-        return self.left.covers(sum(prices, Price()))
+        return self.endless or self.left.covers(sum(prices, Price()))
 
     def pay(self, price: Price) -> None:
-        self.left -= price
+        if not self.endless:
+            self.left -= price
         self.spent += price
 
 
@@ -175,6 +183,7 @@ class Bill:
 
     def __init__(self, cap: Price = UNLIMITED, spent: Price = Price()) -> None:
         self.cap = cap
+        self._capped = cap != UNLIMITED
         self.spent = spent
         self.reserved = Price()
         self.overshoot = Price()
@@ -205,13 +214,10 @@ class Bill:
         self._flying -= 1
         self.reserved -= worst
         self.spent += true
-        over = true - worst
-        self.overshoot += Price(
-            *(
-                o if cap != inf else 0
-                for o, cap in zip(over.amounts(), self.cap.amounts(), strict=True)
-            )
-        )
+        if not worst.covers(true):
+            over, caps = (true - worst).amounts(), self.cap.amounts()
+            pairs = zip(over, caps, strict=True)
+            self.overshoot += Price(*(o if cap != inf else 0 for o, cap in pairs))
         self._let_in()
         while self._waiting and not self._flying:
             want, place = self._waiting.popleft()
@@ -226,7 +232,7 @@ class Bill:
                 place.set_result(None)
 
     def _fits(self, worst: Price) -> bool:
-        return self.cap.covers(self.spent + self.reserved + worst)
+        return not self._capped or self.cap.covers(self.spent + self.reserved + worst)
 
     def _take(self, worst: Price) -> None:
         self.reserved += worst

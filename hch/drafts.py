@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from hch.budget import Price
@@ -28,7 +29,14 @@ class Drafts:
         self._question = question
         self._node, self._level, self._sample = place
         self._model = model
-        self._sent: tuple[list[Part], int] = ([], 0)
+        self._sent: tuple[tuple[Message, ...], int] = ((), 0)
+        self._seed = int(digest(rules.seed, self._sample)[:12], 16)
+        self._own: dict[str, Parts] = {
+            "question": question_parts(question),
+            "context": context_parts(question),
+            "manual": (Part(rules.manual.body, "manual"),) if rules.manual else (),
+            "level": (Part(str(self._level), "level"),),
+        }
 
     def draft(
         self, prompt: str, returns: Any, grant: GrantView, values: Mapping[str, Value]
@@ -37,10 +45,7 @@ class Drafts:
         rules, question = self._rules, self._question
         typed = returns is not str
         filled: dict[str, Parts] = {
-            "question": question_parts(question),
-            "context": context_parts(question),
-            "manual": (Part(rules.manual.body, "manual"),) if rules.manual else (),
-            "level": (Part(str(self._level), "level"),),
+            **self._own,
             "grant": (Part(shown(grant), "grant"),),
             "form": (Part(stated(returns, len(self._question.context)), "form"),) if typed else (),
         }
@@ -51,7 +56,7 @@ class Drafts:
             sampling=Sampling(max_tokens=rules.limits.answer_tokens),
             form=form(returns, len(question.context)) if typed else None,
             sample=self._sample,
-            seed=int(digest(rules.seed, self._sample)[:12], 16),
+            seed=self._seed,
             question=question.text.body,
             instance=question.instance,
             node=self._node,
@@ -79,7 +84,7 @@ class Drafts:
 
     def sent(self, request: Request, tokens: int) -> None:
         """Remember what a prompt truly took, for the next one that begins with it."""
-        self._sent = (_parts(request), tokens)
+        self._sent = (request.messages, tokens)
 
     def _sealed(self, request: Request) -> Request:
         """The request with its key, and with the most tokens that its input can be.
@@ -87,19 +92,23 @@ class Drafts:
         A beginning that was sent before is as long as it was told to be, and an answer that came
         as one reply is no longer than a reply may be.
         """
-        parts, (begun, tokens) = _parts(request), self._sent
+        sent, tokens = self._sent
+        parts, begun = _parts(request.messages), _parts(sent)
         if begun and parts[: len(begun)] == begun:
             parts = parts[len(begun) :]
         else:
             tokens = 0
-        answers = [part.body for part in parts if part.origin.startswith("answer ")]
-        rest = "".join(part.body for part in parts if not part.origin.startswith("answer "))
-        most = self._rules.limits.answer_tokens
-        bound = tokens + input_bound(request, rest)
-        bound += sum(min(token_bound(answer), most) for answer in answers)
+        most, rest = self._rules.limits.answer_tokens, []
+        for part in parts:
+            if part.origin.startswith("answer "):
+                tokens += min(token_bound(part.body), most)
+            else:
+                rest.append(part.body)
+        bound = tokens + input_bound(request, "".join(rest))
         return replace(request, call=request.key(self._model.name), bound=bound)
 
 
+@lru_cache(maxsize=64)
 def shown(grant: GrantView) -> str:
     """A grant in words, for H."""
     amounts = [
@@ -115,5 +124,5 @@ def shown(grant: GrantView) -> str:
     return "about " + ", ".join(amounts) if amounts else "no limit"
 
 
-def _parts(request: Request) -> list[Part]:
-    return [part for message in request.messages for part in message.parts]
+def _parts(messages: Sequence[Message]) -> list[Part]:
+    return [part for message in messages for part in message.parts]

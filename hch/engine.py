@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from hch.budget import Price
 from hch.errors import ModelError, NodeError
@@ -21,6 +22,8 @@ from hch.rules import Outcome, Rules, Seat
 from hch.types import Answer, Completion, Question, Request, Text, digest
 from hch.wire import Amounts, Words
 from hch.workspace import Copy
+
+T = TypeVar("T")
 
 
 class Engine:
@@ -54,9 +57,7 @@ class Engine:
             if node is None:
                 node = self._nodes[copy.key] = self._group.create_task(self.hch(copy))
             found.append(node)
-        if running := [node for node in found if isinstance(node, asyncio.Task)]:
-            await asyncio.wait(running)
-        return [node.result() if isinstance(node, asyncio.Task) else node for node in found]
+        return [await _result(node) if isinstance(node, asyncio.Task) else node for node in found]
 
     async def call(self, model: Model, request: Request) -> Completion:
         """One logical call; equal ones, also in flight, are sent once. Raises NodeError."""
@@ -64,8 +65,7 @@ class Engine:
         if found is None:
             found = self._calls[request.call] = self._group.create_task(self._send(model, request))
         if isinstance(found, asyncio.Task):
-            await asyncio.wait((found,))
-            found = found.result()
+            found = await _result(found)
         if isinstance(found, NodeError):
             raise _again(found)
         return found
@@ -73,7 +73,8 @@ class Engine:
     async def _send(self, model: Model, request: Request) -> Completion | NodeError:
         result: Completion | NodeError
         try:
-            result = replace(await model.complete(request), raw=b"", logprobs=None)
+            done = await model.complete(request)
+            result = Completion(done.text, done.finish, done.usage, thinking=done.thinking)
         except NodeError as error:
             result = error.with_traceback(None)
         self._calls[request.call] = result
@@ -112,6 +113,15 @@ class Engine:
                     self._group.create_task(grow(index, root))
         except BaseExceptionGroup as group:
             raise first(group) from None
+
+
+async def _result(task: asyncio.Task[T]) -> T:
+    """What a task comes to; whoever stops waiting for it does not stop it."""
+    if not task.done():
+        waiter = asyncio.get_running_loop().create_future()
+        task.add_done_callback(lambda _: None if waiter.done() else waiter.set_result(None))
+        await waiter
+    return task.result()
 
 
 def ended(result: Answer | Text | str) -> Answer:

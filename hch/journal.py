@@ -61,8 +61,10 @@ def intended(request: Request, key: str, attempt: int, model: str, worst: Price)
         node=request.node,
         model=model,
         messages=tuple(
-            (message.role, tuple((part.origin, part.body) for part in message.parts))
-            for message in request.messages
+            [
+                (message.role, tuple([(part.origin, part.body) for part in message.parts]))
+                for message in request.messages
+            ]
         ),
         sampling={
             name: n for name in SAMPLED if (n := getattr(request.sampling, name)) is not None

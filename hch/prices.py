@@ -22,9 +22,7 @@ def price_of(provider: str, model: str | None) -> Rate | None:
     from genai_prices import Usage, calc_price
     from genai_prices.types import PriceCalculation, TieredPrices
 
-    def priced(
-        tokens: int, *, cached: int = 0, kept: int = 0, output: int = 0
-    ) -> PriceCalculation:
+    def priced(tokens: int, *, cached: int = 0, kept: int = 0, output: int = 0) -> PriceCalculation:
         usage = Usage(
             input_tokens=tokens,
             cache_read_tokens=cached,

@@ -37,6 +37,9 @@ _ROLES = re.compile(
     r"|^(?=(?:#+ *)?(?:Human|Assistant|System|User|Instruction|Response):)",
     re.MULTILINE | re.IGNORECASE,
 )
+_HINT = re.compile(r"[<\[:]")
+"""What every role marker has, and few texts do."""
+
 SHOWN_IN_VAIN = 8
 """How many refusals, and how many repeats, a prompt shows one by one."""
 
@@ -48,21 +51,20 @@ FRAME = 96
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of a prompt file: literal text, or the name of what is filled in there."""
+class Slot:
+    """A placeholder: the name of what is filled in there, and whether it has a line of its own."""
 
-    text: str
-    name: str | None = None
-    alone: bool = False
+    name: str
+    alone: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt file: its name, its exact text, and the pieces of each of its messages."""
+    """A prompt file: its name, its exact text, and the stretches of each of its messages."""
 
     name: str
     text: str
-    messages: tuple[tuple[str, tuple[Piece, ...]], ...]
+    messages: tuple[tuple[str, tuple[Part | Slot, ...]], ...]
 
     @classmethod
     def read(cls, read: Callable[[str], str], name: str, wanted: frozenset[str]) -> Prompt:
@@ -84,7 +86,9 @@ class Prompt:
             raise PromptError(f"{where}: it may have one system section, then one user one")
         pairs = zip(sections[::2], sections[1::2], strict=True)
         messages = tuple((role, tuple(_pieces(where, body.strip("\n")))) for role, body in pairs)
-        found = {piece.name for _, pieces in messages for piece in pieces if piece.name}
+        found = {
+            piece.name for _, pieces in messages for piece in pieces if isinstance(piece, Slot)
+        }
         unknown = sorted(found - wanted)
         for one in unknown:
             if near := get_close_matches(one, wanted, 1):
@@ -100,12 +104,12 @@ class Prompt:
 
     def fill(self, values: Mapping[str, Parts]) -> tuple[Message, ...]:
         """The messages with every placeholder's parts put in; what is put in is not read again."""
-        filled = ((role, tuple(_filled(pieces, values))) for role, pieces in self.messages)
-        return tuple(
-            Message(role, parts)  # type: ignore[arg-type]
-            for role, parts in filled
-            if any(part.body.strip() for part in parts)
-        )
+        messages: list[Message] = []
+        for role, pieces in self.messages:
+            parts = tuple(_filled(pieces, values))
+            if any(part.body.strip() for part in parts):
+                messages.append(Message(role, parts))  # type: ignore[arg-type]
+        return tuple(messages)
 
 
 class PromptSet:
@@ -187,6 +191,8 @@ def marked(text: Text, origin: str) -> Parts:
 def neutral(body: str) -> str:
     """A body in which no role marker of a chat template and no mark of ours is left whole."""
     encodable = body.encode("utf-8", "replace").decode()
+    if not _HINT.search(encodable):
+        return encodable
     return _ROLES.sub(lambda match: f"{match[0]}\u00b7", encodable)
 
 
@@ -252,36 +258,38 @@ def _told(reason: str) -> str:
     return " ".join(neutral(reason[:HEAD]).split())
 
 
-def _filled(pieces: Sequence[Piece], values: Mapping[str, Parts]) -> Iterable[Part]:
+def _filled(pieces: Sequence[Part | Slot], values: Mapping[str, Parts]) -> list[Part]:
     """The parts of one message, an empty placeholder's line and the blank one after it left out."""
+    parts: list[Part] = []
     dropped = False
     for piece in pieces:
-        if piece.name is None:
-            body = piece.text.removeprefix("\n").removeprefix("\n") if dropped else piece.text
-            dropped = False
-            if body:
-                yield Part(body)
-        else:
-            parts = values[piece.name]
-            dropped = piece.alone and not parts
-            yield from parts
+        if isinstance(piece, Slot):
+            filling = values[piece.name]
+            dropped = piece.alone and not filling
+            parts += filling
+            continue
+        body = piece.body.removeprefix("\n").removeprefix("\n") if dropped else piece.body
+        dropped = False
+        if body:
+            parts.append(piece if body is piece.body else Part(body))
+    return parts
 
 
-def _pieces(where: str, body: str) -> Iterable[Piece]:
+def _pieces(where: str, body: str) -> Iterable[Part | Slot]:
     at = 0
     for match in Grammar.pattern.finditer(body):
         found = match["named"] or match["braced"]
         if match["invalid"] is not None:
             raise PromptError(f"{where}: a lone $ in {body[match.start() :][:20]!r}; write $$")
         if literal := body[at : match.start()] + ("$" if found is None else ""):
-            yield Piece(literal)
+            yield Part(literal)
         at = match.end()
         if found is not None:
             before = body[: match.start()].rpartition("\n")[2]
             alone = not before and body[at : at + 1] in ("\n", "")
-            yield Piece("", found, alone)
+            yield Slot(found, alone)
     if rest := body[at:]:
-        yield Piece(rest)
+        yield Part(rest)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import ceil
 
 from hch.budget import Price
 from hch.types import Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rate:
     """What a model costs, in micro-dollars a token (that is dollars a million tokens).
 
@@ -27,13 +28,15 @@ class Rate:
     cache_write: float | None = None
     longer: tuple[tuple[int, Rate], ...] = ()
 
-    @property
+    @cached_property
     def free(self) -> bool:
         own = any((self.input, self.output, self.cached, self.reasoning, self.cache_write))
         return not own and all(rate.free for _, rate in self.longer)
 
     def cost(self, usage: Usage) -> int:
         """The true price of a call, rounded up to whole micro-dollars."""
+        if self.free:
+            return 0
         if (rate := self._up_to(usage.input)[-1]) is not self:
             return rate.cost(usage)
         cached = self.input if self.cached is None else self.cached
@@ -44,12 +47,16 @@ class Rate:
 
     def uncached(self, usage: Usage) -> int:
         """The price with cached input counted as fresh: what a grant is charged."""
+        if self.free:
+            return 0
         if (rate := self._up_to(usage.input)[-1]) is not self:
             return rate.uncached(usage)
         return _up(usage.input * self.input + self._written(usage))
 
     def worst(self, input_tokens: int, output_tokens: int) -> int:
         """The most that so many tokens or fewer can cost, of whatever kind they turn out to be."""
+        if self.free:
+            return 0
         rates = self._up_to(input_tokens)
         return max(_up(input_tokens * r.read(max) + output_tokens * r.wrote(max)) for r in rates)
 

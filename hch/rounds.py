@@ -53,19 +53,23 @@ class Round:
 
     def sift(self, guard: Guard, known: Mapping[Question, object]) -> list[Question]:
         """The new questions that pass every guard, in order; equal ones once."""
-        fresh: dict[Question, None] = {}
+        fresh: list[Question] = []
+        seen = set(known)
         for question in self.questions:
-            if question in known or question in fresh or question in self.refusals:
+            if question in seen:
                 continue
+            seen.add(question)
             why = guard.refuses(question, guard.limits.fanout - len(known) - len(fresh))
             if why is None:
-                fresh[question] = None
+                fresh.append(question)
             else:
                 self.refusals[question] = why
-        return list(fresh)
+        return fresh
 
     def in_vain(self, fresh: Sequence[Question]) -> list[str]:
         """What a prompt may show of the questions that get no copy of their own."""
+        if len(fresh) == len(self.questions):
+            return []
         wanted = set(fresh)
         vain = (heading(question) for question in self.questions if question not in wanted)
         repeats = max(0, len(self.questions) - len(self.refusals) - len(fresh))
@@ -104,16 +108,16 @@ class Round:
         """
         slots, rounds = before
         kept: dict[tuple[str | None, str | None], list[int]] = {}
-        written: list[tuple[int, Question, list[int]]] = []
+        written: list[tuple[int, Question, tuple[str | None, str | None], list[int]]] = []
         opened: set[Question] = set()
         for i, question in enumerate(self.questions, 1):
             fresh = question in self.copies and question not in opened
             opened.add(question)
-            kind = (self._key(question, known), self.refusals.get(question))
+            kind = self._kind(question, known)
             more = None if fresh or len(written) < _WRITTEN else kept.get(kind)
             if more is None:
                 more = kept[kind] = [0]
-                written.append((i, question, more))
+                written.append((i, question, kind, more))
             else:
                 more[0] += 1
         return [
@@ -122,24 +126,29 @@ class Round:
                 slot=slots + i,
                 round=rounds + 1,
                 how=how,
-                question=self._words(question),
-                child=self._key(question, known),
-                refusal=self.refusals.get(question),
+                question=_words(question, refusal),
+                child=child,
+                refusal=refusal,
                 more=more[0],
             )
-            for i, question, more in written
+            for i, question, (child, refusal), more in written
         ]
 
-    def _key(self, question: Question, known: Mapping[Question, str]) -> str | None:
-        if question in self.refusals:
-            return None
-        return self.copies[question].key if question in self.copies else known[question]
+    def _kind(
+        self, question: Question, known: Mapping[Question, str]
+    ) -> tuple[str | None, str | None]:
+        """Whose answer it gets, by key, or why none."""
+        if (refusal := self.refusals.get(question)) is not None:
+            return None, refusal
+        copy = self.copies.get(question)
+        return known[question] if copy is None else copy.key, None
 
-    def _words(self, question: Question) -> Words:
-        text = question.text
-        if question in self.refusals:
-            text = replace(text, body=text.body[:_SHOWN_OF_A_REFUSED_QUESTION])
-        return Words.of(text)
+
+def _words(question: Question, refusal: str | None) -> Words:
+    text = question.text
+    if refusal is not None:
+        text = replace(text, body=text.body[:_SHOWN_OF_A_REFUSED_QUESTION])
+    return Words.of(text)
 
 
 def heading(question: Question) -> str:

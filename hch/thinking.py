@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import lru_cache
 from math import inf
 from typing import Any
 
@@ -23,7 +23,7 @@ from hch.types import Completion, Path, Question, Request
 class Thinking:
     """The thoughts of the copy at `place` (its key, level and sample path) on its question.
 
-    They are paid for out of `purse`; `note` takes what is worth telling of them.
+    They are paid for out of `purse`; what is worth telling of them is added to `notes`.
     """
 
     def __init__(
@@ -32,21 +32,21 @@ class Thinking:
         question: Question,
         place: tuple[str, int, Path],
         purse: Purse,
-        note: Callable[[str], None],
+        notes: list[str],
     ) -> None:
         self._tree = tree
         self._rules = tree.rules
         self._question = question
         self._place = place
         self._purse = purse
-        self._note = note
+        self._notes = notes
+        self._made: Drafts | None = None
         self._thoughts = 0
 
     @property
     def grant(self) -> GrantView:
         """What is left, rounded: all that H may be told of it."""
-        left = self._purse.left.amounts()
-        return GrantView(*(None if n == inf else power_of_two(int(n)) for n in left))
+        return _rounded(self._purse.left)
 
     async def think(
         self, prompt: str, returns: Any, values: Mapping[str, Value], keep: Price
@@ -81,7 +81,7 @@ class Thinking:
     ) -> Price:
         """The worst case of a think with that many more of these in its prompt than now."""
         left = self._purse.left
-        if left.tokens == inf and left.microusd == inf:
+        if self._purse.endless or (left.tokens == inf and left.microusd == inf):
             return Price(calls=1)
         request = self._drafts.draft(prompt, returns, self.grant, values)
         more = sum(token_bound(text) + FRAME for text in questions)
@@ -96,24 +96,24 @@ class Thinking:
         data = body.encode("utf-8", "replace")
         if len(data) <= limit:
             return body
-        self._note(f"cut: {what} was longer than {limit} bytes")
+        self._notes.append(f"cut: {what} was longer than {limit} bytes")
         return data[:limit].decode("utf-8", "ignore")
 
-    @cached_property
+    @property
     def _model(self) -> Model:
         model = self._rules.players[self._place[1]].model
         assert model is not None, "compose lets no strategy that thinks play without a model"
         return model
 
-    @cached_property
+    @property
     def _drafts(self) -> Drafts:
-        return Drafts(self._rules, self._question, self._place, self._model)
+        if self._made is None:
+            self._made = Drafts(self._rules, self._question, self._place, self._model)
+        return self._made
 
     async def _call(self, prompt: str, request: Request, keep: Price) -> Completion:
-        worst = self._drafts.worst(request) + keep
-        if not self._purse.affords(worst):
-            lacks = self._purse.left.lacks(worst)
-            raise GrantExhausted(f"the grant is too small to think about it: {lacks}")
+        if not self._purse.endless:
+            self._check(self._drafts.worst(request) + keep)
         key = self._place[0]
         self._rules.journal.write(
             Thought(parent=key, index=self._thoughts, request=request.call, prompt=prompt)
@@ -129,6 +129,12 @@ class Thinking:
         self._drafts.sent(request, usage.input)
         return completion
 
+    def _check(self, worst: Price) -> None:
+        """Raises GrantExhausted where so much is not left."""
+        if not self._purse.affords(worst):
+            lacks = self._purse.left.lacks(worst)
+            raise GrantExhausted(f"the grant is too small to think about it: {lacks}")
+
     def _text(self, completion: Completion) -> str:
         """A finishing text; a cut one is noted. Raises what a reply without text comes to."""
         text = without_reasoning(completion.text).strip()
@@ -138,7 +144,7 @@ class Thinking:
             if not text:
                 raise LengthError("the reply reached its length limit before any text")
             limit = self._rules.limits.answer_tokens
-            self._note(f"cut: the reply reached its limit of {limit} tokens")
+            self._notes.append(f"cut: the reply reached its limit of {limit} tokens")
         if not text:
             raise ReplyError("the reply was empty")
         return self.cut(text, "the reply")
@@ -154,3 +160,8 @@ class Thinking:
                 raise
             limit = self._rules.limits.answer_tokens
             raise ReplyProblem(f"it was cut at its limit of {limit} tokens") from problem
+
+
+@lru_cache(maxsize=256)
+def _rounded(left: Price) -> GrantView:
+    return GrantView(*(None if n == inf else power_of_two(int(n)) for n in left.amounts()))

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from math import inf
 from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator
+from pydantic import BaseModel, ConfigDict, InstanceOf, PlainSerializer, PlainValidator
 
 from hch.budget import Price
 from hch.rates import Rate
 from hch.types import Text
 
-
-def _chars(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("not a text")
-    return value
-
-
-Chars: TypeAlias = Annotated[str, PlainValidator(_chars)]
+Chars: TypeAlias = InstanceOf[str]
 """Any Python string: unlike pydantic's own, lone surrogates pass."""
 
 
@@ -51,6 +45,7 @@ class Amounts(Wire):
     nodes: Amount
 
     @classmethod
+    @lru_cache(maxsize=1024)  # most nodes of a tree get and spend what others do
     def of(cls, price: Price) -> Amounts:
         calls, tokens, microusd, nodes = price.amounts()
         return cls(calls=calls, tokens=tokens, microusd=microusd, nodes=nodes)

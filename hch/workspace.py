@@ -6,8 +6,7 @@ its own questions. The grant is charged by recorded usage, so it never depends o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -49,16 +48,16 @@ class Copy:
         self.key = self._key()
         self._known: dict[Question, Outcome] = {}
         self._keys: dict[Question, str] = {}
-        self._asked: list[Exchange] = []
+        self._asked: tuple[Exchange, ...] = ()
         self._coming: Sequence[str] = ()
         self._notes: list[str] = []
         self._trusted = all(text.trusted for text in (question.text, *question.context))
         self._thinking = Thinking(
-            tree, question, (self.key, self.level, sample), self._purse, self.note
+            tree, question, (self.key, self.level, sample), self._purse, self._notes
         )
         self._primitives = self._slots = self._rounds = self._tried = 0
         self._tries: tuple[int, Price] | None = None
-        self._busy = False
+        self._alone = Alone()
 
     def _key(self) -> str:
         question = self.question
@@ -78,7 +77,7 @@ class Copy:
 
     @property
     def asked(self) -> tuple[Exchange, ...]:
-        return tuple(self._asked)
+        return self._asked
 
     def note(self, note: str) -> None:
         self._notes.append(note)
@@ -116,10 +115,11 @@ class Copy:
     async def think(
         self, prompt: str, /, *, returns: Any = str, last: bool = False, **values: Value
     ) -> Any:
-        with self._alone():
+        with self._alone:
             keep = Price() if last else self.strategy.finish(self, 0)
-            texts = (value for value in values.values() if isinstance(value, Text))
-            self._trusted &= all(text.trusted for text in texts)
+            for value in values.values():
+                if isinstance(value, Text):
+                    self._trusted &= value.trusted
             return await self._thinking.think(prompt, returns, values, keep)
 
     def quote(
@@ -133,7 +133,7 @@ class Copy:
     # asking
 
     async def ask(self, *questions: Question, last: bool = False) -> list[Answer]:
-        with self._alone():
+        with self._alone:
             own = self.question.text.body if self.strategy.refuses_repeats else None
             round_ = Round(questions)
             fresh = round_.sift(Guard(self._rules.limits, self.level, own), self._known)
@@ -142,7 +142,7 @@ class Copy:
             return await self._open(round_, "ask", self._known, self._keys)
 
     async def tries(self, n: int, *context: Text, of: int | None = None) -> list[Answer]:
-        with self._alone():
+        with self._alone:
             if self._tries is None:
                 keep = self.strategy.finish(self, of or n)
                 self._tries = of or n, share(self._purse.left, keep, of or n, last=True)
@@ -163,7 +163,7 @@ class Copy:
             return await self._open(round_, "try", {}, {})
 
     async def primitive(self, question: Question) -> Answer | None:
-        with self._alone():
+        with self._alone:
             task, body = self._rules.task, question.text.body
             if task is None:
                 return None
@@ -214,8 +214,8 @@ class Copy:
     def _child(self, question: Question, grant: Price) -> Copy:
         steps = tuple((self.level, self.wrapper, i) for i in question.sample)
         trusted = question.text.trusted and self._trusted
-        text = replace(question.text, source=self._source(question.text), trusted=trusted)
-        plain = replace(question, text=text, sample=(), instance=self.question.instance)
+        text = Text(question.text.body, self._source(question.text), trusted)
+        plain = Question(text, question.context, self.question.instance)
         return Copy(self._tree, plain, (*self._sample, *steps), (self.level - 1, 0), grant)
 
     def _try(self, question: Question, grant: Price) -> Copy:
@@ -248,17 +248,24 @@ class Copy:
             else known[question].answer
             for question in round_.questions
         ]
-        self._asked += map(Exchange, round_.questions, answers)
+        self._asked += tuple(map(Exchange, round_.questions, answers))
         return answers
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
+
+class Alone:
+    """Entered for each thing that a copy does. Raises RuntimeError for a second one meanwhile."""
+
+    __slots__ = ("_busy",)
+
+    def __init__(self) -> None:
+        self._busy = False
+
+    def __enter__(self) -> None:
         if self._busy:
             raise RuntimeError(
                 "a workspace does one thing at a time: await one call before the next"
             )
         self._busy = True
-        try:
-            yield
-        finally:
-            self._busy = False
+
+    def __exit__(self, *_: object) -> None:
+        self._busy = False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from hashlib import blake2b
 from typing import Any
 
 import pytest
@@ -67,6 +69,14 @@ RIDING_ALONG = st.fixed_dictionaries(
 def test_equal_parts_and_only_those_give_equal_digests(one: Any, other: Any) -> None:
     assert (digest(one) == digest(other)) == (one == other)
     assert digest(one) != digest(one, other)
+
+
+@relaxed
+@given(PLAIN)
+def test_a_digest_is_that_of_canonical_json(one: Any) -> None:
+    text = json.dumps([one], separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    data = text.encode("utf-8", "surrogatepass")
+    assert digest(one) == blake2b(data, digest_size=16).hexdigest()
 
 
 @relaxed

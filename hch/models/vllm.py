@@ -40,12 +40,14 @@ _IDLE = 4.0
 
 
 class LeanTransport:
-    """Posts to `url` by aiohttp and nothing else; a `hch.models._http.Transport`."""
+    """Posts to `url` by aiohttp and nothing else; a `hch.models._http.Transport`.
 
-    def __init__(self, at: Address, url: str, silence: float = 600.0) -> None:
+    How long a reply may take is up to whoever asks for it.
+    """
+
+    def __init__(self, at: Address, url: str) -> None:
         self._at = at
         self._url = url
-        self._silence = silence
         self._proxy = proxy(url)
         self._sessions = PerLoop(self._session, _closed)
 
@@ -76,9 +78,7 @@ class LeanTransport:
                 "User-Agent": f"hch/{__version__}",
                 **self._at.sent(),
             },
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=min(10.0, self._silence), sock_read=self._silence
-            ),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
         )
 
 
