@@ -57,7 +57,7 @@ class SubQuestion(Reply):
     texts: Annotated[list[int], AfterValidator(_known_texts)] = []
 
     def asked_with(self, context: Sequence[Text]) -> Question:
-        chosen = tuple(context[n - 1] for n in self.texts) or tuple(context)
+        chosen = tuple(context[n - 1] for n in dict.fromkeys(self.texts)) or tuple(context)
         return Question(Text(self.question, "model"), chosen)
 
 

@@ -196,6 +196,8 @@ def test_texts_are_named_by_number_and_none_named_means_all() -> None:
         assert "".join(text.body for text in question.context) == sent
         assert question.text == Text("Why?", "model")
     assert parse('{"question": "Why?"}', SubQuestion).asked_with(()).context == ()
+    repeated = parse(asked(2, 1, 2), SubQuestion, texts=3).asked_with(context)
+    assert repeated.context == (context[1], context[0])
 
 
 @pytest.mark.parametrize("number", [0, -1, 3, 10**30])

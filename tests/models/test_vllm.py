@@ -1,6 +1,6 @@
 """`vllm:`, over real sockets: what it sends, and what it makes of what comes.
 
-What a real vLLM server does with it is in tests/test_real_servers.py.
+What a real vLLM server does with it is in tests/models/test_vllm_server.py.
 """
 
 from __future__ import annotations
