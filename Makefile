@@ -51,7 +51,7 @@ endif
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers format integration integration-vllm bench bench-peers install clean
+.PHONY: help demo test check lint types layers format integration integration-vllm faults bench bench-peers bench-vllm install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -91,12 +91,21 @@ integration-vllm: $(DEV) $(TINY)/.made ## run the tests that need vLLM's server,
 	$(NO_KEYS) HCH_TEST_VLLM="$(CURDIR)/$(VLLM_ENV)/bin/python" HCH_TEST_TINY="$(CURDIR)/$(TINY)" \
 		$(BIN)/python -m pytest -m vllm -o faulthandler_timeout=300 $(ARGS)
 
-bench: $(DEV) ## measure trees and their drawing, and write the tables into the docs
+faults: $(DEV) ## run the long form of the trees on a server that fails every fourth attempt
+	$(NO_KEYS) HCH_TEST_LONG=1 $(BIN)/python -m pytest tests/test_faulty_trees.py \
+		-o faulthandler_timeout=300 $(ARGS)
+
+bench: $(DEV) ## measure trees, large runs and drawing, and write the tables into the docs
 	$(BIN)/python -m benchmarks.tree --write $(ARGS)
+	$(BIN)/python -m benchmarks.large --write
 	$(BIN)/python -m benchmarks.drawing --write
 
 bench-peers: $(DEV) $(PEERS) ## measure the same tree by other libraries, each in its own environment
 	$(BIN)/python -m benchmarks.peers --write $(ARGS)
+
+bench-vllm: $(DEV) $(TINY)/.made ## measure a vLLM server under hch and under vLLM's own load generator
+	HCH_TEST_VLLM="$(CURDIR)/$(VLLM_ENV)/bin/python" HCH_TEST_TINY="$(CURDIR)/$(TINY)" \
+		$(BIN)/python -m benchmarks.vllm --write $(ARGS)
 
 install: $(DEV) ## make .venv with the package, editable, and what its tests need
 

@@ -59,6 +59,16 @@ def raised(trace: Trace, budget: str | None, models: Sequence[Model]) -> tuple[P
     return cap, seconds
 
 
+def check_room(models: Sequence[Model], answer_tokens: int) -> None:
+    """Raises UsageError for a model whose replies may not be so short."""
+    for model in models:
+        if (least := getattr(model, "least_tokens", 1)) > answer_tokens:
+            raise UsageError(
+                f"{model.name} wants replies of {least} tokens or more, its thoughts included, and "
+                f"{answer_tokens} are allowed: raise --answer-tokens, answer_tokens in hch.toml"
+            )
+
+
 def _costs(model: Model) -> bool:
     """Whether calls of a model are paid for, at a price that is known or not."""
     return model.keyed or (model.rate is not None and not model.rate.free)

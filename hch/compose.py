@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from hch import registry
 from hch.blocking import completed
 from hch.budget import Price, root_grant
-from hch.caps import cap_of, raised
+from hch.caps import cap_of, check_room, raised
 from hch.casting import Casting
 from hch.config import Config, Defaults, File, look
 from hch.errors import ConfigError, UsageError
@@ -256,6 +257,7 @@ class HCH:
         return PromptSet(lambda name: self.redaction.text(read(name)), self._wanted())
 
     def _setup(self, prompts: PromptSet, cap: Price, seconds: float | None) -> Setup:
+        check_room(self._models, self.chosen.answer_tokens)
         return Setup(
             players=self.players,
             prompts=prompts,
@@ -278,8 +280,8 @@ class HCH:
         return Redaction(self.config.keys.values())
 
     @cached_property
-    def _running(self) -> set[str]:
-        return set()
+    def _running(self) -> dict[str, asyncio.AbstractEventLoop]:
+        return {}
 
     def _recipe(self) -> dict[str, Any]:
         """What `recorded` builds this again from."""

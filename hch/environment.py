@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 
@@ -21,11 +23,27 @@ def variable(*names: str) -> str:
 
 
 def proxy(url: str) -> str | None:
-    """The proxy that the environment names for a URL, by the variables that everybody reads."""
+    """The proxy that the environment names for a URL, by the variables that everybody reads.
+
+    In NO_PROXY hosts, their domains, addresses and networks (10.0.0.0/8) may be named.
+    """
     from urllib.request import getproxies, proxy_bypass  # takes a while to import
 
-    parts = urlsplit(url)
-    if proxy_bypass(parts.netloc):
+    parts, named = urlsplit(url), getproxies()
+    found = named.get(parts.scheme) or named.get("all")
+    if not found or proxy_bypass(parts.netloc) or _within(parts.hostname, named.get("no", "")):
         return None
-    named = getproxies()
-    return named.get(parts.scheme) or named.get("all")
+    return found if "://" in found else f"http://{found}"
+
+
+def _within(host: str | None, networks: str) -> bool:
+    """Whether a host is an address in one of these networks."""
+    try:
+        address = ip_address(host or "")
+    except ValueError:
+        return False
+    for network in networks.split(","):
+        with suppress(ValueError):
+            if address in ip_network(network.strip().strip("[]"), strict=False):
+                return True
+    return False

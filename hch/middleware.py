@@ -6,6 +6,7 @@ Recorded > Retrying > Throttled > Journalled > Deadline > Redacted > the provide
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -135,8 +136,10 @@ class Retrying(Wrapper):
             self._journal.write(gone.model_copy(update={"dead": True}))
         self._endpoint.row.clear()
         name = self._endpoint.name
-        said = str(error).removeprefix(f"{name}: ")
-        dead = DeadEndpoint(f"{name} does not answer: {said}")
+        said = str(error).removeprefix(f"{name}: ").removeprefix(f"{name} ")
+        spoke = said.startswith(("answered ", "sent "))
+        how = "answers nobody as it should" if spoke else "does not answer"
+        dead = DeadEndpoint(f"{name} {how}: it {said}" if spoke else f"{name} {how}: {said}")
         self._endpoint.close(dead)
         await self._journal.durable()
         return dead
@@ -252,9 +255,20 @@ class Redacted(Wrapper):
                 error.__cause__ = error.__context__ = None
             raise
         text, thinking = clean(said.text), clean(said.thinking)
-        if (raw := self._redaction.data(said.raw)) is said.raw and text is said.text:
-            return said if thinking is said.thinking else replace(said, thinking=thinking)
+        raw = self._redaction.data(said.raw)
+        if text is said.text and thinking is said.thinking:
+            return said if raw is said.raw else replace(said, raw=raw, logprobs=None)
+        if raw is said.raw:  # where it is spelt in another way
+            raw = self._redaction.data(_plainly(raw))
         return replace(said, text=text, thinking=thinking, raw=raw, logprobs=None)
+
+
+def _plainly(raw: bytes) -> bytes:
+    """The same JSON without needless escapes; nothing where it is no JSON."""
+    try:
+        return json.dumps(json.loads(raw)).encode()
+    except (ValueError, RecursionError):
+        return b""
 
 
 class Deadline(Wrapper):

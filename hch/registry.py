@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,8 +26,6 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from hch.errors import ConfigError, UsageError
-
-_DOUBLED = "\0"
 
 KINDS = ("models", "strategies", "stores", "tasks", "formats", "learners", "scorers", "commands")
 
@@ -44,15 +43,15 @@ class Spec:
     options: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        arg = "" if self.arg is None else f":{self.arg}".replace(",", ",,")
-        options = ((key, value.replace(",", ",,")) for key, value in self.options)
-        return self.name + arg + "".join(f",{key}={value}" for key, value in options)
+        head = self.name if self.arg is None else f"{self.name}:{self.arg}"
+        items = (head, *(f"{key}={value}" for key, value in self.options))
+        return ",".join(item.replace(",", ",,") for item in items)
 
     @classmethod
     def parse(cls, text: str) -> Spec:
         """Raises UsageError for an empty name, an option without `=`, or one named twice."""
-        head, *tail = text.strip().replace(",,", _DOUBLED).split(",")
-        name, colon, arg = head.replace(_DOUBLED, ",").partition(":")
+        head, *tail = _items(text.strip())
+        name, colon, arg = head.partition(":")
         options: dict[str, str] = {}
         for item in tail:
             key, equals, value = item.partition("=")
@@ -60,10 +59,21 @@ class Spec:
                 raise UsageError(f"{item!r} in {text!r} is not an option: write name=value")
             if key.strip() in options:
                 raise UsageError(f"{text!r} names the option {key.strip()!r} twice")
-            options[key.strip()] = value.strip().replace(_DOUBLED, ",")
+            options[key.strip()] = value.strip()
         if not name.strip():
             raise UsageError(f"{text!r} has no name: write NAME[:ARG][,option=value…]")
         return cls(name.strip(), arg if colon else None, tuple(options.items()))
+
+
+def _items(text: str) -> list[str]:
+    """What stands between single commas; a double one is a comma in what stands there."""
+    items = [""]
+    for piece in re.split("(,,?)", text):
+        if piece == ",":
+            items.append("")
+        else:
+            items[-1] += "," if piece == ",," else piece
+    return items
 
 
 def canonical(name: str, arg: str, options: Mapping[str, object]) -> str:

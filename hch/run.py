@@ -45,7 +45,7 @@ class Calling:
 class Setup:
     """A run's parts, put together; `recipe` is what to build them from again.
 
-    `running` holds the ids of the runs that use these models now.
+    `running` holds the loop of each run, by id, that uses these models now.
     """
 
     players: tuple[Player, ...]
@@ -58,7 +58,7 @@ class Setup:
     cap: Price = Price()
     deadline: float | None = None
     calling: Calling = field(default_factory=Calling)
-    running: set[str] = field(default_factory=set)
+    running: dict[str, asyncio.AbstractEventLoop] = field(default_factory=dict)
     priced_by: str = ""
     redaction: Redaction = field(default_factory=Redaction)
 
@@ -175,7 +175,7 @@ class Run:
             async with AsyncExitStack() as stack:
                 for model in models.values():
                     stack.push_async_callback(self._close, model)
-                setup.running.add(self.id)
+                setup.running[self.id] = asyncio.get_running_loop()
                 async with asyncio.timeout(setup.deadline) as scope:
                     await Engine(rules).run(
                         self.roots, self.grant, answers.__setitem__, at_once=self._roots_at_once
@@ -192,9 +192,9 @@ class Run:
         return max(256, self.setup.calling.concurrency)
 
     async def _close(self, model: Model) -> None:
-        """Let go of a model, unless another run of the same parts is using it."""
-        self.setup.running.discard(self.id)
-        if not self.setup.running:
+        """Let go of a model, unless another run of the same parts is using it in this loop."""
+        self.setup.running.pop(self.id, None)
+        if asyncio.get_running_loop() not in self.setup.running.values():
             await model.close()
 
     def _wrapped(self, journal: Journal, bill: Bill, past: Recording | None) -> dict[str, Model]:

@@ -27,6 +27,7 @@ VLLM_ENVIRONMENT = {
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
     "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_SERVER_DEV_MODE": "1",  # for POST /reset_prefix_cache
 }
 
 # A weak model fills JSON with white space wherever it is let.
@@ -74,7 +75,7 @@ def vllm_server(
         "--host": "127.0.0.1",
         "--port": port,
         "--api-key": key,
-        "--dtype": "bfloat16",
+        "--dtype": "float32",  # greedy text is then the same in every batch
         "--max-model-len": length,
         "--max-num-seqs": 32,
         "--max-lora-rank": 16,

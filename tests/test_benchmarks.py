@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from benchmarks import budget, tree
+from benchmarks import budget, tree, vllm
 from benchmarks.clients import CLIENTS
 from benchmarks.server import K, answer, decomposition, reply, size
 from benchmarks.tables import keep, kept, table
@@ -100,3 +101,29 @@ def test_a_table_is_kept_between_its_markers(tmp_path: Path):
     assert kept(str(page), "it") == made
     assert page.read_text("utf-8").startswith("before\n<!-- it: begin (so) -->\n| a    |     b |\n")
     assert page.read_text("utf-8").endswith("\n<!-- it: end -->\nafter\n")
+
+
+def test_the_load_on_a_vllm_server_is_of_different_prompts_without_a_common_beginning():
+    made = vllm.prompts(512)
+    assert len({text[:12] for text in made}) == len(made)
+    assert made == vllm.prompts(512)
+
+
+def test_the_beginning_that_two_prompts_have_in_common():
+    assert vllm.common([1, 2, 3, 4], [1, 2, 4]) == 2
+    assert vllm.common([], [1]) == 0
+
+
+def test_the_page_of_a_vllm_server_compares_the_rates_of_each_round():
+    rates = {("hch", 0): 90, ("hch", 1): 200, ("hch", 2): 99}
+    rates |= {("vllm bench serve", number): 100 for number in range(3)}
+    runs = [
+        {"client": c, "round": n, "length": 16, "rate": r, "input": 9, "output": 32, "wall": 1}
+        for (c, n), r in rates.items()
+    ]
+    assert vllm.ratio(runs, 16) == 0.99
+    cache = [{"at once": 1, "shared": 100, "cached": 50, "rate": 0.5}]
+    page = re.sub(" +", " ", vllm.page(runs, cache, "so it was"))
+    assert "| 0.95 | 0.99 | yes |" in page
+    assert "| 0.8 | 0.50 | no |" in page
+    assert "so it was" in page

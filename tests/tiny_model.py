@@ -4,8 +4,8 @@
 
 It runs in the environment of the server (torch, transformers, tokenizers, safetensors), takes a few
 seconds and always makes the same weights. FOLDER/adapter holds a LoRA adapter whose replies differ.
-The text it writes means nothing, but ends: sampled replies are some 20 tokens long, and so are the
-strings of a form, whose lists are short. Greedy text may go round in circles for ever.
+The text it writes means nothing, but it ends: most replies have 2 to 40 tokens, the strings of a
+form are as short, and its lists have some two items. Greedy text may go round in circles for ever.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ SCALE = 4.3  # root mean square of what comes before the last norm
 # By how many nats a token is likelier after others. After the end of a line and a quote, which may
 # open a text, it goes on, so that no text is empty.
 OPENING = ("\n", '"')
-AFTER_OTHERS = {END: 6.5, '"': 6.0}
-AFTER = {"[": {"{": 6.0}, "}": {",": 0.5}}
+AFTER_OTHERS = {END: 6.0, '"': 6.0}
+AFTER = {"[": {"{": 6.0}, "}": {",": 0.2}}
 UNSAID = -20.0  # for marks, and for bytes that are no printable ASCII
 
 # Any text does: it only decides which bytes are put together to tokens.

@@ -175,7 +175,8 @@ async def _called(model: Model) -> Any:
     message = Message("user", (Part(said),))
     try:
         async with asyncio.timeout(REPLY):
-            reply = await model.complete(Request((message,), Sampling(max_tokens=1), question=said))
+            most = Sampling(max_tokens=getattr(model, "least_tokens", 1))
+            reply = await model.complete(Request((message,), most, question=said))
         return reply.usage
     finally:
         await model.close()

@@ -13,7 +13,7 @@ from hch.errors import ConfigError, UsageError
 from hch.redaction import Redaction
 
 _NAME = re.compile(r"[A-Za-z0-9-]+")
-_SECRET = {"authorization", "proxy-authorization", "cookie", "api-key", "x-api-key"}
+_SECRET = re.compile("key|token|auth|secret|cookie|signature|password|credential", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,17 @@ class Address:
     @property
     def host(self) -> str:
         return urlsplit(self.url).hostname or ""
+
+    def options(self, official: str, key: str, key_header: str) -> dict[str, str | None]:
+        """What of a spec's options leads here, in one spelling; None for what is so by itself."""
+        named = self.key_name != (key if self.url == official else "")
+        own_header = self.key_header.lower() != key_header.lower()
+        return {
+            "base_url": None if self.url == official else self.url,
+            "api_key_env": self.key_name if named else None,
+            "key_header": self.key_header if own_header else None,
+            "headers": ";".join(f"{name}:{value}" for name, value in self.headers) or None,
+        }
 
     def sent(self) -> dict[str, str]:
         """The headers of every request, the key among them."""
@@ -89,8 +100,10 @@ def _url(given: str) -> str:
     """A base URL in one spelling. Raises UsageError for what is none, or may hold a key."""
     try:
         parts = urlsplit(given)
-        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
+        host = parts.hostname or ""
+        sound = parts.scheme in ("http", "https") and host.isascii() and parts.port != 0
+        sound = sound and bool(host.encode("idna")) and given.isprintable() and " " not in given
+    except ValueError:  # UnicodeError too: a label that is empty or too long
         sound = False
     if not sound or parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError(
@@ -118,10 +131,10 @@ def _headers(given: str) -> list[tuple[str, str]]:
         name, colon, value = (part.strip() for part in item.partition(":"))
         if not colon or not _NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
             raise UsageError(f"headers: {item.strip()!r} is none: write NAME:VALUE;NAME:VALUE")
-        if name.lower() in _SECRET:
+        if _SECRET.search(name):
             raise UsageError(
-                f"headers: {name} holds a key: name its variable by api_key_env=, and the header "
-                f"by key_header={name}"
+                f"headers: {name} may hold a secret, and specs are kept: name a key's variable by "
+                f"api_key_env=, and its header by key_header={name}"
             )
         pairs.append((name, value))
     return pairs

@@ -1,13 +1,12 @@
-"""What goes wrong behind HTTP, and what it means: statuses, headers, broken connections."""
+"""What goes wrong behind HTTP, and what it means: statuses, headers, bodies."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from math import isfinite
 from time import time
 from typing import Any, TypeVar
 
@@ -43,11 +42,25 @@ _NO_CREDIT = re.compile("credit balance is too low", re.IGNORECASE)
 _TOO_LONG = re.compile(
     "context.length.exceeded|exceed.context.size|maximum context length|maximum model length"
     "|prompt is too long|exceed context limit|request too large|longer than the maximum"
+    "|input tokens exceed|could not finish the message because max_tokens"
     "|max_tokens must be at least 1, got 0",  # vLLM's, for a prompt that leaves no room
     re.IGNORECASE,
 )
-_NO_ROOM = re.compile("cannot be greater than max_model_len")
+_NO_ROOM = re.compile(
+    r"cannot be greater than max_model_len|supports at most \d+ (completion|output) tokens"
+    r"|max_tokens: \d+ > \d+",
+    re.IGNORECASE,
+)
+_NOT_TAKEN = re.compile(
+    "does not support|is not supported|not supported (with|on|by|for)|unrecognized request argument"
+    "|unknown parameter|extra inputs are not permitted",
+    re.IGNORECASE,
+)
+_FLAGGED = re.compile("flagged|moderation", re.IGNORECASE)
 _NO_GRAMMAR = re.compile("into a grammar|grammar specification|structured outputs constraint")
+_LONGEST = 86_400.0
+"""Seconds to wait at most for a limit: a day. What says more means something else."""
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -127,13 +140,13 @@ def refused(
     """
     said, codes = _said(raw)
     told = at.clean(said)
+    message = f"{at.url} answered {status}: {told}"
+    if codes & _FILTERED or (status == 403 and _FLAGGED.search(f"{said}")):
+        return RefusalError(message)
+    if status == 413 or (400 <= status < 500 and _TOO_LONG.search(f"{codes} {said}")):
+        return LengthError(message)
     if hint := _hint(at, model, status, codes, f"{said}", headers):
         return ConfigError(f"{at.url} answered {status}: {hint}: {told}".removesuffix(": "))
-    message = f"{at.url} answered {status}: {told}"
-    if codes & _FILTERED:
-        return RefusalError(message)
-    if status == 413 or (status < 500 and _TOO_LONG.search(f"{codes} {said}")):
-        return LengthError(message)
     kind = f"http {status}"
     if status in (408, 409, 425, 429) or status >= 500:
         ran = status >= 500 and status not in (503, 529)
@@ -167,35 +180,45 @@ def _hint(
         return f"the account of {at.key_name or 'the key'} has reached its spend limit: raise it"
     if status in (401, 403):
         if at.key is None:
-            return "it wants a key; set one in the environment, and name it by api_key_env=NAME"
+            return "it wants a key: set NAME_API_KEY, and say api_key_env=NAME_API_KEY"
+        if status == 403:
+            return f"it refuses this to the key in {at.key_name}; set another"
         return f"it does not take the key in {at.key_name}; set another"
     if status == 404:
         return f"it may have no model {model!r}, or base_url may lack a part such as /v1"
-    if status == 400 and _NO_ROOM.search(said):
-        return f"replies may be longer than all that {model!r} has room for: lower answer_tokens"
-    if status == 400 and _NO_GRAMMAR.search(said):
-        return "it cannot hold replies to the form or constraint that was asked for"
-    if codes & _UNSUPPORTED:
-        return f"{model!r} does not take an option of its spec"
     if status < 400:
-        return f"it has moved to {at.clean(headers.get('location'))}; set base_url to that"
+        to = at.clean(headers.get("location", ""))
+        return f"it has moved to {to}; set base_url to that" if to else "base_url is not its own"
+    return _not_taken(model, codes, said) if status in (400, 422) else ""
+
+
+def _not_taken(model: str, codes: set[str], said: str) -> str:
+    """What a model cannot be asked for, where that is what a refusal says."""
+    if _NO_ROOM.search(said):
+        return f"replies may be longer than all that {model!r} has room for: lower answer_tokens"
+    if _NO_GRAMMAR.search(said):
+        return "it cannot hold replies to the form or constraint that was asked for"
+    if codes & _UNSUPPORTED or _NOT_TAKEN.search(said):
+        return f"{model!r} does not take what it is sent; see the options of its spec"
     return ""
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, from `retry-after-ms`, or `retry-after` as seconds or a date; None from others."""
+    """Seconds, from `retry-after-ms`, or `retry-after` as seconds or a date.
+
+    None from others, and from what is more than a day.
+    """
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             seconds = float(headers.get(name, "")) / unit
         except ValueError:
             continue
-        if isfinite(seconds) and seconds >= 0:
-            return seconds
+        return seconds if 0 <= seconds <= _LONGEST else None
     try:
-        date = parsedate_to_datetime(headers.get("retry-after", ""))
-        return max(0.0, date.timestamp() - time())
+        date = parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
     except (ValueError, OverflowError):
         return None
+    return max(0.0, date - time()) if date - time() <= _LONGEST else None
 
 
 _LIMITS = (
@@ -227,39 +250,12 @@ def _limit(headers: Mapping[str, str], names: list[tuple[str, ...]]) -> RateLimi
 
 
 def _until(said: str) -> float:
-    """Seconds, from `6m0s`, `20ms`, a number or an ISO time; 0 from anything else."""
+    """Seconds, from `6m0s`, `20ms`, a number or an ISO time; 0 from others, and from over a day."""
     if parts := _DURATION.findall(said):
-        return sum(float(n) * _UNITS[unit] for n, unit in parts)
-    try:
-        return max(0.0, datetime.fromisoformat(said).timestamp() - time())
-    except (ValueError, OverflowError):
-        return float(said) if said.replace(".", "", 1).isdecimal() else 0.0
-
-
-def broken(at: Address, error: BaseException) -> TransientModelError:
-    """What a failure below HTTP means: only one before the connection stands has surely not run.
-
-    The kind is told by the causes, since SDKs call a refused connection a timeout.
-    """
-    import aiohttp
-
-    causes = list(_causes(error))
-    kinds: tuple[tuple[str, tuple[type[BaseException], ...]], ...] = (
-        ("unreachable", (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)),
-        ("timeout", (TimeoutError,)),
-        ("bad body", (aiohttp.ClientResponseError, aiohttp.ContentTypeError)),
-    )
-    found = (kind for kind, types in kinds if any(isinstance(cause, types) for cause in causes))
-    undecodable = any(type(cause).__name__ in _UNDECODABLE for cause in causes)
-    kind = "bad body" if undecodable else next(found, "reset")
-    told = at.clean(causes[-1]) or type(causes[-1]).__name__
-    return TransientModelError(f"{at.url}: {kind}: {told}", kind=kind, ran=kind != "unreachable")
-
-
-_UNDECODABLE = {"DecodingError", "ContentEncodingError", "TransferEncodingError"}
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+        seconds = sum(float(n) * _UNITS[unit] for n, unit in parts)
+    else:
+        try:
+            seconds = max(0.0, datetime.fromisoformat(said).timestamp() - time())
+        except (ValueError, OverflowError):
+            seconds = float(said) if said.replace(".", "", 1).isdecimal() else 0.0
+    return seconds if seconds <= _LONGEST else 0.0

@@ -53,7 +53,10 @@ class Transport(Protocol):
 
 
 class HttpModel:
-    """One model at one address; a `Model`. Without a key it is free."""
+    """One model at one address; a `Model`. Without a key it is free.
+
+    `least_tokens` is the fewest that a reply of it may be limited to.
+    """
 
     by_hand = False
     at_once: int | None = None
@@ -65,6 +68,7 @@ class HttpModel:
         self.endpoint = at.url
         self.keyed = at.key is not None
         self.rate = rate if self.keyed else Rate()
+        self.least_tokens = getattr(wire, "least_tokens", 1)
         self._at = at
         self._format = wire
         self._transport = transport
@@ -98,25 +102,25 @@ class HttpModel:
 
 
 class PerLoop(Generic[C]):
-    """One client for the event loop that asks for it: another loop gets another."""
+    """One client for each event loop that asks for it; those of loops that are closed are ended."""
 
     def __init__(self, make: Callable[[], C], end: Callable[[C], Awaitable[None]]) -> None:
         self._make = make
         self._end = end
-        self._client: C | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._clients: dict[asyncio.AbstractEventLoop, C] = {}
 
     async def get(self) -> C:
         loop = asyncio.get_running_loop()
-        if self._client is not None and self._loop is loop:
-            return self._client
-        stale, self._loop = self._client, loop
-        fresh = self._client = self._make()
-        if stale is not None:
-            await self._end(stale)
+        client = self._clients.get(loop)
+        if client is not None:
+            return client
+        fresh = self._clients[loop] = self._make()
+        for other in [other for other in self._clients if other.is_closed()]:
+            await self._end(self._clients.pop(other))
         return fresh
 
     async def close(self) -> None:
-        client, self._client = self._client, None
+        """End the client of this loop."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await self._end(client)

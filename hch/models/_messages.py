@@ -42,6 +42,11 @@ class Messages:
     thinking: int | str | None = None
     cache: bool = True
 
+    @property
+    def least_tokens(self) -> int:
+        """The fewest that a reply may be limited to: more than may be thought."""
+        return self.thinking + 1 if isinstance(self.thinking, int) else 1
+
     def body(self, request: Request) -> bytes:
         """The bytes of a request. Raises ConfigError for a sampling that the format cannot send.
 

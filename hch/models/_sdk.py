@@ -12,9 +12,9 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from hch.errors import HchError
+from hch.errors import ConfigError, HchError
 from hch.models._address import Address
-from hch.models._faults import broken
+from hch.models._connections import UNUSABLE, broken
 from hch.models._http import PerLoop, Response
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class SdkTransport:
         except (
             self._sdk.APIError,
             httpx2.HTTPError,
+            httpx2.InvalidURL,
             aiohttp.ClientError,
             OSError,
         ) as error:
@@ -96,16 +97,20 @@ class SdkTransport:
 
         for log in self._logs:
             log.addFilter(self._without_keys)
+        try:
+            http_client = self._sdk.DefaultAioHttpClient(
+                limits=httpx2.Limits(max_connections=100_000),
+                event_hooks={"response": [_as_text]},
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            )
+        except (ValueError, ImportError) as error:
+            raise ConfigError(UNUSABLE) from error
         return self._connect(
             base_url=self._at.url,
             max_retries=0,
             timeout=httpx2.Timeout(None, connect=10.0),
             default_headers=self._at.sent(),
-            http_client=self._sdk.DefaultAioHttpClient(
-                limits=httpx2.Limits(max_connections=100_000),
-                event_hooks={"response": [_as_text]},
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            ),
+            http_client=http_client,
         )
 
 

@@ -53,20 +53,21 @@ def build(  # noqa: PLR0913 - a plugin's parameters are its options
 
     if not arg:
         raise UsageError("model 'anthropic' wants a name: write anthropic:NAME")
-    wanted = Wanted(base_url, api_key_env, key_header, headers)
+    root = base_url and base_url.rstrip("/").removesuffix("/v1")
+    wanted = Wanted(root, api_key_env, key_header, headers)
     at = find(wanted, OFFICIAL, KEY, "X-Api-Key", keys)
+    usual = at.url == OFFICIAL
+    marked = usual if cache is None else cache
+    there = at.options(OFFICIAL, KEY, "X-Api-Key")
     options = {
-        "base_url": None if at.url == OFFICIAL else at.url,
+        "base_url": there["base_url"],
         "effort": effort,
         "thinking": thinking,
-        "cache": None if cache is None else str(cache).lower(),
-        "api_key_env": None if at.url == OFFICIAL and api_key_env == KEY else api_key_env,
-        "key_header": key_header,
-        "headers": headers,
+        "cache": None if marked == usual else str(marked).lower(),
+        **there,
     }
-    url = f"{at.url.removesuffix('/v1')}/v1/messages"
-    transport = SdkTransport(at, url, anthropic, _connect)
-    wire = Messages(arg, effort, thinking, at.url == OFFICIAL if cache is None else cache)
+    transport = SdkTransport(at, f"{at.url}/v1/messages", anthropic, _connect)
+    wire = Messages(arg, effort, thinking, marked)
     return HttpModel(canonical("anthropic", arg, options), at, wire, transport, rate)
 
 

@@ -5,8 +5,9 @@ that a local server is free and no key goes astray, unless `api_key_env=NAME` sa
 `key_header=api-key` sends it as Azure wants it, and `headers=NAME:VALUE;…` sends more. Where
 requests go is what the spec says: OPENAI_BASE_URL is not read, but proxies are, as everybody reads
 them. `temperature`, `top_p`, `seed`, `logprobs` (how many alternatives to record) and `effort`, for
-models that reason, hold where a request does not say. A request's own seed is not sent: few
-providers keep to one.
+models that reason, hold where a request does not say. `limit` is what the server calls the longest
+reply, where that cannot be told by its name. A request's own seed is not sent: few providers keep
+to one. At OpenAI's own address OPENAI_ORG_ID and OPENAI_PROJECT_ID say who pays.
 """
 
 from __future__ import annotations
@@ -29,7 +30,13 @@ from hch.types import Sampling
 OFFICIAL = "https://api.openai.com/v1"
 KEY = "OPENAI_API_KEY"
 
-_OWN_HOSTS = ("api.openai.com", ".api.openai.com", ".openai.azure.com", ".services.ai.azure.com")
+_OWN_HOSTS = (
+    ".api.openai.com",
+    ".openai.azure.com",
+    ".openai.azure.us",
+    ".cognitiveservices.azure.com",
+    ".services.ai.azure.com",
+)
 """Those that call the longest reply `max_completion_tokens`, as newer models want it."""
 
 Temperature: TypeAlias = Annotated[float, Field(ge=0, le=2)]
@@ -50,6 +57,7 @@ def build(  # noqa: PLR0913 - a plugin's parameters are its options
     api_key_env: str | None = None,
     key_header: str | None = None,
     headers: str | None = None,
+    limit: Literal["max_tokens", "max_completion_tokens"] | None = None,
     keys: Mapping[str, SecretStr] | None = None,
     rate: Rate | None = None,
 ) -> Model:
@@ -64,24 +72,24 @@ def build(  # noqa: PLR0913 - a plugin's parameters are its options
         raise UsageError("model 'openai' wants a name: write openai:NAME")
     wanted = Wanted(base_url, api_key_env, key_header, headers)
     at = find(wanted, OFFICIAL, KEY, "Authorization", keys)
-    own = at.host.endswith(_OWN_HOSTS)
+    own = at.host == "api.openai.com" or at.host.endswith(_OWN_HOSTS)
     chat = Chat(
         arg,
         Sampling(temperature=temperature, top_p=top_p, seed=seed, logprobs=logprobs),
-        limit="max_completion_tokens" if own else "max_tokens",
+        limit=limit or ("max_completion_tokens" if own else "max_tokens"),
         least=0 if own else 1,
         extra={"reasoning_effort": effort} if effort else {},
     )
+    there = at.options(OFFICIAL, KEY, "Authorization")
     options = {
-        "base_url": None if at.url == OFFICIAL else at.url,
+        "base_url": there["base_url"],
         "temperature": temperature,
         "top_p": top_p,
         "seed": seed,
         "logprobs": logprobs,
         "effort": effort,
-        "api_key_env": None if at.url == OFFICIAL and api_key_env == KEY else api_key_env,
-        "key_header": key_header,
-        "headers": headers,
+        "limit": limit,
+        **there,
     }
     transport = SdkTransport(at, f"{at.url}/chat/completions", openai, _connect(at))
     return HttpModel(canonical("openai", arg, options), at, chat, transport, rate)
@@ -93,6 +101,8 @@ def _connect(at: Address) -> Any:
         import openai
 
         client = openai.AsyncOpenAI(api_key="none", **options)
+        # Else with OPENAI_CUSTOM_HEADERS, wherever they go.
+        client._custom_headers = options["default_headers"]  # noqa: SLF001
         if at.url != OFFICIAL:  # the SDK took these from the environment
             client.organization = client.project = None
         return client

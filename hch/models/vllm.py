@@ -12,78 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr
 
-from hch import __version__
-from hch.environment import proxy
 from hch.errors import UsageError
-from hch.models._address import Address, Wanted, find
+from hch.models._address import Wanted, find
 from hch.models._chat import Chat
-from hch.models._faults import broken
-from hch.models._http import HttpModel, PerLoop, Response
+from hch.models._http import HttpModel
+from hch.models._lean import LeanTransport
 from hch.protocols import Model
 from hch.rates import Rate
 from hch.registry import canonical
 from hch.types import Sampling
 
-if TYPE_CHECKING:
-    from aiohttp import ClientSession
-
 EXTRA = ""  # the server's is of that name; its client needs none
 
 DEFAULT = "http://127.0.0.1:8000/v1"
-
-_IDLE = 4.0
-"""Seconds for which an unused connection is kept: a second less than vLLM keeps its end."""
-
-
-class LeanTransport:
-    """Posts to `url` by aiohttp and nothing else; a `hch.models._http.Transport`.
-
-    How long a reply may take is up to whoever asks for it.
-    """
-
-    def __init__(self, at: Address, url: str) -> None:
-        self._at = at
-        self._url = url
-        self._proxy = proxy(url)
-        self._sessions = PerLoop(self._session, _closed)
-
-    async def post(self, sent: bytes) -> Response:
-        import aiohttp
-
-        session = await self._sessions.get()
-        try:
-            async with session.post(
-                self._url, data=sent, allow_redirects=False, proxy=self._proxy
-            ) as response:
-                return Response(response.status, response.headers, await response.read())
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = broken(self._at, error)
-        raise failure  # out here: aiohttp's error holds the request, and with it the key
-
-    async def close(self) -> None:
-        await self._sessions.close()
-
-    def _session(self) -> ClientSession:
-        import aiohttp
-
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={
-                "Content-Type": "application/json",
-                "User-Agent": f"hch/{__version__}",
-                **self._at.sent(),
-            },
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
-        )
-
-
-async def _closed(session: ClientSession) -> None:
-    await session.close()
 
 
 def build(  # noqa: PLR0913 - a plugin's parameters are its options
@@ -116,41 +61,34 @@ def build(  # noqa: PLR0913 - a plugin's parameters are its options
 
     if not arg:
         raise UsageError("model 'vllm' wants a name: write vllm:NAME, as the server calls it")
-    at = find(
-        Wanted(base_url, api_key_env, None, headers),
-        DEFAULT,
-        "",
-        "Authorization",
-        {} if keys is None else keys,
-    )
-    extra = {
-        "top_k": top_k,
-        "min_p": min_p,
-        "reasoning_effort": effort,
-        "return_tokens_as_token_ids": token_ids or None,
-    }
-    wire = Chat(
-        arg,
-        Sampling(temperature=temperature, top_p=top_p, seed=seed, logprobs=logprobs),
-        least=0,
-        extra={name: value for name, value in extra.items() if value is not None},
-        untyped=_constraint(choice, regex, grammar),
-    )
-    options = {
-        "base_url": None if at.url == DEFAULT else at.url,
+    wanted = Wanted(base_url, api_key_env, None, headers)
+    at = find(wanted, DEFAULT, "", "Authorization", keys)
+    sampling: dict[str, Any] = {
         "temperature": temperature,
         "top_p": top_p,
-        "top_k": top_k,
-        "min_p": min_p,
         "seed": seed,
         "logprobs": logprobs,
+    }
+    vllms = {"top_k": top_k, "min_p": min_p}
+    held = {"choice": choice, "regex": regex, "grammar": grammar}
+    tokens = {"return_tokens_as_token_ids": token_ids or None}
+    extra = {**vllms, "reasoning_effort": effort, **tokens}
+    wire = Chat(
+        arg,
+        Sampling(**sampling),
+        least=0,
+        extra={name: value for name, value in extra.items() if value is not None},
+        untyped=_constraint(**held),
+    )
+    there = at.options(DEFAULT, "", "Authorization")
+    options = {
+        "base_url": there["base_url"],
+        **sampling,
+        **vllms,
         "token_ids": "true" if token_ids else None,
         "effort": effort,
-        "choice": choice,
-        "regex": regex,
-        "grammar": grammar,
-        "api_key_env": api_key_env,
-        "headers": headers,
+        **held,
+        **there,
     }
     transport = LeanTransport(at, f"{at.url}/chat/completions")
     return HttpModel(canonical("vllm", arg, options), at, wire, transport, rate)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hch import HCH
 from hch.errors import ConfigError, LengthError, UsageError
 from hch.protocols import Model
 from hch.rates import Rate
@@ -161,6 +162,12 @@ async def test_what_the_api_does_not_take_is_refused_and_not_dropped(sampling: S
         await sent(ask(sampling=sampling))
 
 
+def test_thinking_that_leaves_no_room_is_told_before_anything_is_sent() -> None:
+    hch = HCH(model="anthropic:m,base_url=http://127.0.0.1:1,thinking=2048", store="memory")
+    with pytest.raises(UsageError, match="replies of 2049 tokens or more"):
+        hch.ask_sync("What?")
+
+
 async def test_thinking_that_leaves_no_room_is_refused() -> None:
     with pytest.raises(ConfigError, match="raise answer_tokens"):
         await sent(ask(sampling=Sampling(max_tokens=1024)), ",thinking=1024")
@@ -208,7 +215,9 @@ def test_options_out_of_range_are_usage_errors(option: str) -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("anthropic:m,cache=true", "anthropic:m,cache=yes"),
+        ("anthropic:m,cache=true", "anthropic:m"),
+        ("anthropic:m,base_url=https://api.anthropic.com/v1", "anthropic:m"),
+        ("anthropic:m,key_header=x-api-key", "anthropic:m"),
         ("anthropic:m,cache=no,effort=max", "anthropic:m,effort=max,cache=false"),
         ("anthropic:m,base_url=https://API.anthropic.com/", "anthropic:m"),
         ("anthropic:m,thinking=2048", "anthropic:m,thinking=02048"),

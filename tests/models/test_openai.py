@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+from concurrent.futures import ThreadPoolExecutor
 from math import inf
 from typing import Any
 
@@ -81,6 +82,7 @@ async def test_a_key_goes_where_the_spec_says_and_nowhere_else(
     for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
         monkeypatch.setenv(name, CANARY)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"X-Secret: {CANARY}")
     with Loopback(lambda _: Reply(chat("4"))) as server:
         free = build(f"openai:small,base_url={server.url}", KEYS, Rate(1, 2))
         paid = build(f"openai:small,base_url={server.url},api_key_env=OTHER_API_KEY", KEYS)
@@ -91,6 +93,7 @@ async def test_a_key_goes_where_the_spec_says_and_nowhere_else(
     headers = [sent.headers for sent in server.requests]
     assert [h.get("authorization") for h in headers] == [None, f"Bearer other-{CANARY}"]
     assert not any("openai-organization" in h or "openai-project" in h for h in headers)
+    assert not any("x-secret" in h for h in headers)
     assert (free.keyed, free.rate, paid.keyed, paid.rate) == (False, Rate(), True, None)
     assert CANARY not in paid.name + paid.endpoint + repr(vars(paid))
 
@@ -157,6 +160,8 @@ async def test_effort_and_log_probabilities_are_options_too() -> None:
         ("openai:m,seed=1,top_p=0.5", "openai:m,top_p=0.50,seed=1"),
         ("openai:m,api_key_env=OPENAI_API_KEY", "openai:m,base_url=https://API.openai.com/v1/"),
         ("openai:m,base_url=HTTP://LocalHost:1/v1/", "openai:m,base_url=http://localhost:1/v1"),
+        ("openai:m,key_header=authorization", "openai:m"),
+        ("openai:m,headers=A: b ; C:d", "openai:m,headers=A:b;C:d"),
     ],
 )
 def test_equal_specs_have_equal_names(one: str, other: str) -> None:
@@ -180,6 +185,11 @@ def test_equal_specs_have_equal_names(one: str, other: str) -> None:
         "headers=X-A",
         "headers=X-A:\u201d",
         f"headers=Authorization: Bearer {CANARY}",
+        f"headers=X-Goog-Api-Key:{CANARY}",
+        "base_url=http://..com/v1",
+        "base_url=http://\u2603.com/v1",
+        f"base_url=http://{'a' * 64}.com/v1",
+        "limit=tokens",
         "key_header=a b",
     ],
 )
@@ -211,6 +221,19 @@ async def test_a_cancelled_request_leaves_the_model_usable() -> None:
             await slow
         assert (await model.complete(ask("quick"))).text == "4"
         await model.close()
+
+
+def test_a_model_is_used_by_several_loops_at_once() -> None:
+    async def often(model: Model) -> list[str]:
+        try:
+            return [(await model.complete(ask())).text for _ in range(5)]
+        finally:
+            await model.close()
+
+    with Loopback(lambda _: Reply(chat("4"))) as server, ThreadPoolExecutor(4) as pool:
+        model = build(f"openai:small,base_url={server.url}")
+        said = list(pool.map(lambda _: asyncio.run(often(model)), range(4)))
+    assert said == [["4"] * 5] * 4
 
 
 def test_a_model_lives_through_several_loops() -> None:

@@ -26,7 +26,7 @@ async def test_an_option_that_the_model_does_not_take_is_a_setting_to_put_right(
     for code in ("unsupported_value", "unsupported_parameter"):
         fault = await fault_of(Reply(error("temperature", code=code), 400))
         assert isinstance(fault, ConfigError)
-        assert "option of its spec" in str(fault)
+        assert "the options of its spec" in str(fault)
 
 
 async def test_a_server_that_wants_a_key_says_how() -> None:
