@@ -151,8 +151,8 @@ class Casting:
         """A model at the price that everybody pays."""
         if Redaction(self.config.keys.values()).shows(str(spec)):
             raise UsageError(
-                f"the spec of a model {spec.name!r} has a key in it: keys stand in the environment "
-                "only, and api_key_env=NAME says which"
+                "the spec of a model has a key in it: keys stand in the environment only, and "
+                "api_key_env=NAME_API_KEY says which"
             )
         _check_provider(spec)
         rate = price_of(spec.name, spec.arg)

@@ -24,9 +24,10 @@ def main() -> None:
     try:
         import gc
 
-        from hch.commands._terminal import keep_streams_apart
+        from hch.commands._terminal import confess, keep_streams_apart
 
         keep_streams_apart()
+        sys.excepthook = confess
         gc.set_threshold(50_000, 50, 1000)  # what a run makes is kept to its end: no use collecting
         code = run(sys.argv[1:])
     except KeyboardInterrupt:

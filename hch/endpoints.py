@@ -37,6 +37,7 @@ class Endpoint:
     """
 
     DEAD_AFTER = 20
+    GRACE = 10.0
 
     def __init__(self, name: str, ceiling: int, pause: float = 0.0) -> None:
         self.name = name
@@ -49,6 +50,8 @@ class Endpoint:
         self.row: list[CallGivenUp] = []
         self.closed: ConfigError | None = None
         self._pause = pause
+        self._over = 0
+        self._down = asyncio.Event()
         self._rests = self._sent = self._narrowed = 0
         self._places = count()
         self._timer: asyncio.TimerHandle | None = None
@@ -131,6 +134,8 @@ class Endpoint:
     def leave(self) -> None:
         """A call flies no more."""
         self.flying -= 1
+        if self.closed:
+            self._down.set()
         if self.waiting:
             self._let_in()
 
@@ -138,6 +143,20 @@ class Endpoint:
         """Send nothing more: whoever waits, and whoever comes, is told this error."""
         self.closed = self.closed or error
         self._let_in()
+
+    async def landed(self) -> None:
+        """Wait, for a call that is over, until all others are: what they bring has been paid for.
+
+        No longer than `GRACE` seconds.
+        """
+        self._over += 1
+        try:
+            async with asyncio.timeout(self.GRACE):
+                while self.flying > self._over:
+                    await self._down.wait()
+                    self._down.clear()
+        except TimeoutError:
+            return
 
     def _send(self, lane: Lane, most: int, now: float) -> Sent:
         self.flying += 1

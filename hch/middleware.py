@@ -164,6 +164,7 @@ class Throttled(Wrapper):
             raise
         except ConfigError as error:
             shared.close(error)
+            await shared.landed()
             raise
         finally:
             shared.leave()

@@ -171,6 +171,10 @@ def _asked(module: ModuleType, what: str, spec: Spec, parts: Mapping[str, Any]) 
         if "arg" not in takes:
             raise UsageError(f"{what} takes no argument, but was given {spec.arg!r}")
         texts["arg"] = spec.arg
+    if empty := [name for name in known if texts.get(name) == ""]:
+        raise UsageError(
+            f"{what}: the option {empty[0]}= is empty: give it a value or leave it out"
+        )
     for name, parameter in takes.items():
         if parameter.default is parameter.empty and name not in texts:
             wanted, form = ("an argument", ":ARG") if name == "arg" else (name, f",{name}=VALUE")

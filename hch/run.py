@@ -146,7 +146,8 @@ class Run:
             try:
                 answers = await self._grow(journal, bill, past)
             except BaseException as error:
-                journal.write(RunStopped(kind=type(error).__name__, reason=str(error)))
+                reason = self.setup.redaction.text(str(error))
+                journal.write(RunStopped(kind=type(error).__name__, reason=reason))
                 self.store.flush()
                 raise
             counts: dict[str, int] = {}

@@ -735,3 +735,45 @@ async def test_all_that_there_was_is_given_up_and_the_last_finds_it_dead(
     came = await asyncio.gather(*(outcome(model.complete(question(f"{i}"))) for i in range(5)))
     assert [type(c) for c in came] == [ModelError] * 4 + [DeadEndpoint]
     assert store.past().replies == {}
+
+
+async def test_what_flies_lands_before_a_wrong_key_stops_the_run(store: Store) -> None:
+    """What was sent before is paid for: its reply is kept, and nothing more is sent."""
+    arrived, bad = asyncio.Event(), asyncio.Event()
+
+    async def does(request: Request) -> Completion:
+        if request.question == "bad":
+            await arrived.wait()
+            bad.set()
+            raise ConfigError("a wrong key")
+        arrived.set()
+        await bad.wait()
+        await asyncio.sleep(5)
+        return good()
+
+    provider, endpoint = Provider(does), Endpoint("e", 2)
+    throttled = Throttled(provider, endpoint)
+    calls = (throttled.complete(question(q)) for q in ("good", "bad", "late"))
+    done = await asyncio.gather(*calls, return_exceptions=True)
+    assert done[0] == good()
+    assert [str(error) for error in done[1:]] == ["a wrong key"] * 2
+    assert len(provider.sent) == 2
+
+
+async def test_what_does_not_land_is_not_waited_for_without_end() -> None:
+    async def does(request: Request) -> Completion:
+        if request.question == "bad":
+            raise ConfigError("a wrong key")
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    endpoint = Endpoint("e", 2)
+    throttled = Throttled(Provider(does), endpoint)
+    hung = asyncio.ensure_future(throttled.complete(question("hung")))
+    await settled()
+    before = asyncio.get_running_loop().time()
+    with pytest.raises(ConfigError):
+        await throttled.complete(question("bad"))
+    assert asyncio.get_running_loop().time() - before == Endpoint.GRACE
+    hung.cancel()
+    await asyncio.gather(hung, return_exceptions=True)

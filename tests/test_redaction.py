@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +16,12 @@ from hch.config import Config
 from hch.errors import ModelError, UsageError
 from hch.middleware import Redacted
 from hch.redaction import Redaction
+from hch.stores.sqlite import SqliteStore
 from hch.types import Message, Part, TokenLogprob
+from tests.commands.terminal import hch
 
 KEY = 'sk-canary-"0123456789'
+PLAIN = "sk-canary-0123456789"
 REDACTION = Redaction([SecretStr(KEY), SecretStr("short"), SecretStr("sk-canary-other")])
 
 
@@ -67,7 +73,7 @@ async def test_an_error_loses_it_and_what_caused_it() -> None:
 def test_what_is_asked_is_kept_and_sent_without_keys(tmp_path: Path) -> None:
     (tmp_path / "direct.md").write_text(f"--- user ---\n$context $question $manual {KEY}\n")
     model = ScriptedModel(lambda request: "4")
-    hch = HCH(
+    asked = HCH(
         depth=0,
         model=model,
         strategy="direct",
@@ -76,10 +82,10 @@ def test_what_is_asked_is_kept_and_sent_without_keys(tmp_path: Path) -> None:
         store=f"sqlite:{tmp_path / 'runs.db'}",
         config=Config(store="memory", keys={"MY_API_KEY": SecretStr(KEY)}),
     )
-    result = hch.ask_sync(f"What is {KEY}?", context=[f"It is {KEY}.", Text(KEY)])
+    result = asked.ask_sync(f"What is {KEY}?", context=[f"It is {KEY}.", Text(KEY)])
     assert result.text == "4"
     assert "[key]" in model.requests[0].messages[0].content
-    hch.kept_in.close()
+    asked.kept_in.close()
     found = [path.read_bytes() for path in tmp_path.glob("runs.db*")]
     assert found
     assert not any(KEY.encode() in data or b"canary" in data for data in found)
@@ -87,7 +93,35 @@ def test_what_is_asked_is_kept_and_sent_without_keys(tmp_path: Path) -> None:
 
 def test_a_key_in_a_spec_is_refused_without_being_shown() -> None:
     config = Config(store="memory", keys={"MY_API_KEY": SecretStr("sk-canary-0123456789")})
-    hch = HCH(model="vllm:m,base_url=http://127.0.0.1/sk-canary-0123456789/v1", config=config)
+    asked = HCH(model="vllm:m,base_url=http://127.0.0.1/sk-canary-0123456789/v1", config=config)
     with pytest.raises(UsageError, match="has a key in it") as fault:
-        hch.ask_sync("What?")
+        asked.ask_sync("What?")
     assert "canary" not in str(fault.value)
+
+
+def test_a_run_that_a_bug_stops_says_so_without_keys(tmp_path: Path) -> None:
+    def broken(request: Request) -> str:
+        raise RuntimeError(f"a header cannot be {KEY}")
+
+    store = SqliteStore(tmp_path / "runs.db")
+    config = Config(store="memory", keys={"MY_API_KEY": SecretStr(KEY)})
+    asked = HCH(depth=0, model=ScriptedModel(broken), strategy="direct", store=store, config=config)
+    with pytest.raises(RuntimeError):
+        asked.ask_sync("What?")
+    [run] = store.runs()
+    [stopped] = [r.event for r in store.events(run.run, "RunStopped")]
+    store.close()
+    assert stopped.reason == "a header cannot be [key]"
+
+
+def test_a_traceback_and_a_line_of_error_have_no_key_in_them(home: Path) -> None:
+    done = hch("ask", "What?", "-m", PLAIN, MY_API_KEY=PLAIN)
+    assert (done.code, PLAIN in done.err) == (2, False)
+    script = f"import sys, hch.cli\nhch.cli.run = lambda _: int('{PLAIN}')\nhch.cli.main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "MY_API_KEY": PLAIN},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "invalid literal for int() with base 10: '[key]'" in ended.stderr
+    assert PLAIN not in ended.stderr

@@ -200,7 +200,7 @@ def test_options_are_converted_by_their_annotations() -> None:
         ("consult,turns=0", "option turns='0': Input should be greater than or equal to 1"),
         ("consult,turns=-1", "greater than or equal to 1"),
         ("consult,turns=1.5", "option turns='1.5': Input should be a valid integer"),
-        ("consult,turns=", "option turns='': Input should be a valid integer"),
+        ("consult,turns=", "option turns= is empty"),
         ("consult,repeats=maybe", "option repeats='maybe': Input should be a valid boolean"),
         ("direct:fast", "strategy 'direct' takes no argument, but was given 'fast'"),
         ("direct,k=3", "strategy 'direct' has no option 'k': there are none"),

@@ -9,11 +9,16 @@ import os
 import select
 import sys
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from hch.environment import variable
+from hch.environment import variable, variables
 from hch.errors import HchError
 from hch.safe_text import one_line, safe_text
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from hch.redaction import Redaction
 
 PLAIN = dict(zip("✓✂✗⊘…↺–├└│─→↳⋯“”‘’", "+/xo.=-|`|->v~\"\"''", strict=True))
 """What stands for a character of our own where the encoding does not have it, by width."""
@@ -51,7 +56,24 @@ def say_json(value: Any) -> None:
 
 def tell(message: str) -> None:
     """One line on stderr, made safe and never wrapped."""
-    mutter(f"hch: {one_line(message)}\n")
+    mutter(f"hch: {one_line(own_keys().text(message))}\n")
+
+
+def own_keys() -> Redaction:
+    """What takes the keys of this process's environment out of a text."""
+    from pydantic import SecretStr
+
+    from hch.redaction import Redaction
+
+    named = variables().items()
+    return Redaction(SecretStr(value) for name, value in named if name.endswith("_API_KEY"))
+
+
+def confess(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Write the traceback of a bug to stderr, without keys; a `sys.excepthook`."""
+    from traceback import format_exception
+
+    mutter(own_keys().text("".join(format_exception(kind, error, trace))))
 
 
 def mutter(text: str) -> None:

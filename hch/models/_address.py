@@ -13,6 +13,22 @@ from hch.errors import ConfigError, UsageError
 from hch.redaction import Redaction
 
 _NAME = re.compile(r"[A-Za-z0-9-]+")
+_OURS = {
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+"""Headers that say how a request is sent."""
+
 _SECRET = re.compile("key|token|auth|secret|cookie|signature|password|credential", re.IGNORECASE)
 
 
@@ -84,8 +100,9 @@ def find(
     keys = {} if keys is None else keys
     url = _url(wanted.base_url or official)
     name = wanted.api_key_env or (key if url == official else "")
-    if not _NAME.fullmatch(header := wanted.key_header or key_header):
-        raise UsageError(f"key_header={header!r} is no name of a header")
+    header = wanted.key_header or key_header
+    if not _NAME.fullmatch(header) or header.lower() in _OURS:
+        raise UsageError(f"key_header={header!r} is no header that a key can stand in")
     return Address(
         url,
         _key(name, keys, url) if name else None,
@@ -126,8 +143,8 @@ def _key(name: str, keys: Mapping[str, SecretStr], url: str) -> SecretStr:
 
 
 def _headers(given: str) -> list[tuple[str, str]]:
-    pairs = []
-    for item in given.split(";"):
+    pairs: list[tuple[str, str]] = []
+    for item in filter(str.strip, given.split(";")):
         name, colon, value = (part.strip() for part in item.partition(":"))
         if not colon or not _NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
             raise UsageError(f"headers: {item.strip()!r} is none: write NAME:VALUE;NAME:VALUE")
@@ -136,5 +153,7 @@ def _headers(given: str) -> list[tuple[str, str]]:
                 f"headers: {name} may hold a secret, and specs are kept: name a key's variable by "
                 f"api_key_env=, and its header by key_header={name}"
             )
+        if name.lower() in _OURS or name.lower() in (known.lower() for known, _ in pairs):
+            raise UsageError(f"headers: {name} is set already: leave it out")
         pairs.append((name, value))
     return pairs

@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hch.errors import ConfigError, HchError, TransientModelError
+from hch.environment import proxy
+from hch.errors import ConfigError, HchError, ModelError, TransientModelError
 from hch.models._address import Address
 
-UNUSABLE = (
+_UNUSABLE = (
     "the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used: it must be "
     "http://HOST:PORT, and NO_PROXY says for which hosts there is none"
 )
+
+
+def proxied(url: str) -> tuple[str | None, dict[str, str]]:
+    """The proxy for a URL, and what it is told of us.
+
+    Raises ConfigError for one that cannot be used.
+    """
+    from aiohttp import encode_basic_auth
+    from yarl import URL
+
+    if (named := proxy(url)) is None:
+        return None, {}
+    try:
+        where = URL(named)
+    except ValueError:
+        where = URL()
+    if where.scheme not in ("http", "https") or not where.host:
+        raise ConfigError(_UNUSABLE)
+    told = encode_basic_auth(where.user, where.password or "") if where.user else ""
+    return str(where.with_user(None)), {"Proxy-Authorization": told} if told else {}
 
 
 def broken(at: Address, error: BaseException) -> HchError:
@@ -23,6 +44,11 @@ def broken(at: Address, error: BaseException) -> HchError:
 
     causes = list(_causes(error))
     for cause in causes:
+        if isinstance(cause, ModelError):
+            return cause
+        if isinstance(cause, aiohttp.ClientProxyConnectionError):
+            told = f"the proxy on the way to {at.url} cannot be reached: {at.clean(cause.os_error)}"
+            return TransientModelError(told, kind="unreachable", ran=False)
         if isinstance(cause, aiohttp.ClientHttpProxyError):
             told = f"the proxy on the way to {at.url} answered {cause.status}"
             if cause.status in (403, 407):
@@ -47,3 +73,12 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+LARGEST = 100_000_000
+"""Bytes of a reply at most, unpacked."""
+
+
+def too_large(at: Address) -> ModelError:
+    """The error for a reply of more than that; another attempt would bring the same."""
+    return ModelError(f"{at.url} sent more than {LARGEST:,} bytes", kind="too large")

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hch import __version__
-from hch.environment import proxy
-from hch.errors import ConfigError
 from hch.models._address import Address
-from hch.models._connections import UNUSABLE, broken
+from hch.models._connections import LARGEST, broken, proxied, too_large
 from hch.models._http import PerLoop, Response
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession
+    from aiohttp import ClientResponse, ClientSession
 
 _IDLE = 4.0
 """Seconds for which an unused connection is kept: a second less than vLLM keeps its end."""
@@ -42,10 +40,19 @@ class LeanTransport:
                 proxy=self._proxy,
                 proxy_headers=self._proxy_headers,
             ) as response:
-                return Response(response.status, response.headers, await response.read())
+                return Response(response.status, response.headers, await self._body(response))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = broken(self._at, error)
         raise failure  # out here: aiohttp's error holds the request, and with it the key
+
+    async def _body(self, response: ClientResponse) -> bytes:
+        pieces, size = [], 0
+        async for piece in response.content.iter_any():
+            size += len(piece)
+            if size > LARGEST:
+                raise too_large(self._at)
+            pieces.append(piece)
+        return b"".join(pieces)
 
     async def close(self) -> None:
         await self._sessions.close()
@@ -64,26 +71,6 @@ class LeanTransport:
             },
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
         )
-
-
-def proxied(url: str) -> tuple[str | None, dict[str, str]]:
-    """The proxy for a URL, and what it is told of us.
-
-    Raises ConfigError for one that cannot be used.
-    """
-    from aiohttp import encode_basic_auth
-    from yarl import URL
-
-    if (named := proxy(url)) is None:
-        return None, {}
-    try:
-        where = URL(named)
-    except ValueError:
-        where = URL()
-    if where.scheme not in ("http", "https") or not where.host:
-        raise ConfigError(UNUSABLE)
-    told = encode_basic_auth(where.user, where.password or "") if where.user else ""
-    return str(where.with_user(None)), {"Proxy-Authorization": told} if told else {}
 
 
 async def _closed(session: ClientSession) -> None:

@@ -12,9 +12,9 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from hch.errors import ConfigError, HchError
+from hch.errors import HchError
 from hch.models._address import Address
-from hch.models._connections import UNUSABLE, broken
+from hch.models._connections import LARGEST, broken, proxied, too_large
 from hch.models._http import PerLoop, Response
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class SdkTransport:
         connect: Callable[..., Any],
     ) -> None:
         self._at = at
+        proxied(url)  # raises for one that no SDK can use, which they say in a traceback
         self._url = url  # absolute: cheaper for the SDK
         self._sdk = sdk
         self._connect = connect
@@ -97,27 +98,33 @@ class SdkTransport:
 
         for log in self._logs:
             log.addFilter(self._without_keys)
-        try:
-            http_client = self._sdk.DefaultAioHttpClient(
-                limits=httpx2.Limits(max_connections=100_000),
-                event_hooks={"response": [_as_text]},
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            )
-        except (ValueError, ImportError) as error:
-            raise ConfigError(UNUSABLE) from error
         return self._connect(
             base_url=self._at.url,
             max_retries=0,
             timeout=httpx2.Timeout(None, connect=10.0),
             default_headers=self._at.sent(),
-            http_client=http_client,
+            http_client=self._sdk.DefaultAioHttpClient(
+                limits=httpx2.Limits(max_connections=100_000),
+                event_hooks={"response": [self._read]},
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            ),
         )
+
+    async def _read(self, response: httpx2.Response) -> None:
+        """Read a reply here, since an SDK reads without end.
+
+        It is taken for UTF-8, whatever charset a server claims: an SDK fails on some that are no
+        text encodings.
+        """
+        response.encoding = "utf-8"
+        pieces, size = [], 0
+        async for piece in response.aiter_bytes():
+            size += len(piece)
+            if size > LARGEST:
+                raise too_large(self._at)
+            pieces.append(piece)
+        response._content = b"".join(pieces)  # noqa: SLF001 - as its own `aread` does
 
 
 async def _closed(client: Any) -> None:
     await client.close()
-
-
-async def _as_text(response: httpx2.Response) -> None:
-    """Whatever charset a server claims: an SDK fails on some that are no text encodings."""
-    response.encoding = "utf-8"

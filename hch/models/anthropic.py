@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, SecretStr
 
 from hch.errors import UsageError
 from hch.models._address import Wanted, find
@@ -28,7 +28,17 @@ OFFICIAL = "https://api.anthropic.com"
 KEY = "ANTHROPIC_API_KEY"
 
 Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
-Thinking: TypeAlias = Literal["adaptive", "off"] | Annotated[int, Field(ge=1024)]
+
+
+def _thinking(said: str) -> int | str:
+    if said in ("adaptive", "off"):
+        return said
+    if said.isdecimal() and int(said) >= 1024:
+        return int(said)
+    raise ValueError("it is adaptive, off, or a budget of 1024 tokens or more")
+
+
+Thinking: TypeAlias = Annotated[Any, BeforeValidator(_thinking)]
 
 
 def build(  # noqa: PLR0913 - a plugin's parameters are its options

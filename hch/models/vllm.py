@@ -100,7 +100,9 @@ def _constraint(
     """What a reply without a form is held to, as vLLM wants it said."""
     said: dict[str, Any] = {}
     if choice is not None:
-        said["choice"] = [one for one in choice.split("|") if one]
+        said["choice"] = list(dict.fromkeys(filter(None, choice.split("|"))))
+        if not said["choice"]:
+            raise UsageError(f"choice={choice!r} has nothing to choose: write choice=yes|no")
     if regex is not None:
         said["regex"] = regex
     if grammar is not None:

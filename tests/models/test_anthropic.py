@@ -208,8 +208,9 @@ def test_anthropic_itself_wants_a_key() -> None:
 
 @pytest.mark.parametrize("option", ["thinking=1023", "thinking=no", "effort=none", "temperature=0"])
 def test_options_out_of_range_are_usage_errors(option: str) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as fault:
         build(f"anthropic:m,{option}", KEYS)
+    assert "thinking" not in option or "a budget of 1024 tokens or more" in str(fault.value)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -22,6 +23,7 @@ from hch.budget import Price
 from hch.errors import ConfigError, HchError, ModelError, TransientModelError
 from hch.events import CallFailed, CallFinished, CallIntended, RunStopped
 from hch.middleware import Deadline
+from hch.models._connections import LARGEST
 from hch.rates import MESSAGE_TOKENS, token_bound
 from hch.run import Result
 from hch.stores.sqlite import SqliteStore
@@ -377,3 +379,12 @@ def test_no_mutation_of_a_good_body_is_anything_but_an_answer_or_our_error(
         else:
             assert isinstance(outcome, ModelError)
             assert outcome.ran or status != 200
+
+
+@by_every_provider
+async def test_a_reply_without_end_is_not_read_to_its_end(provider: str) -> None:
+    bomb = zlib.compress(b" " * 2 * LARGEST, wbits=31)
+    fault = await fault_of(Reply(bomb, headers={"Content-Encoding": "gzip"}), provider=provider)
+    assert isinstance(fault, ModelError)
+    assert not isinstance(fault, TransientModelError)
+    assert (fault.kind, fault.ran) == ("too large", True)

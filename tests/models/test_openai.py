@@ -191,6 +191,11 @@ def test_equal_specs_have_equal_names(one: str, other: str) -> None:
         f"base_url=http://{'a' * 64}.com/v1",
         "limit=tokens",
         "key_header=a b",
+        "key_header=Content-Length",
+        "headers=Transfer-Encoding:chunked",
+        "headers=X-A:1;x-a:2",
+        "base_url=",
+        "base_url=http://127.0.0.1 :1/v1",
     ],
 )
 def test_options_out_of_range_are_usage_errors(option: str) -> None:

@@ -173,6 +173,8 @@ def test_it_is_at_the_port_that_vllm_takes_by_itself() -> None:
         "logprobs=-1",
         "grammar=/nowhere",
         "choice=a|b,regex=c",
+        "choice=|",
+        "regex=",
         "base_url=localhost:8000",
     ],
 )
