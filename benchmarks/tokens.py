@@ -20,9 +20,9 @@ from random import Random
 from typing import Any
 
 from benchmarks.tables import ROOT, table
+from hch.bounds import call_bound
 from hch.compose import HCH
 from hch.config import Config
-from hch.middleware import call_bound
 from hch.models.scripted import ScriptedModel
 from hch.rates import token_bound
 from hch.stores.memory import MemoryStore

@@ -253,8 +253,7 @@ class HCH:
     def _prompts(self) -> PromptSet:
         named = self.chosen.prompts
         folders = [folder(named)] if named else []
-        read = reader([*folders, shipped()])
-        return PromptSet(lambda name: self.redaction.text(read(name)), self._wanted())
+        return PromptSet(reader([*folders, shipped()], self.redaction), self._wanted())
 
     def _setup(self, prompts: PromptSet, cap: Price, seconds: float | None) -> Setup:
         check_room(self._models, self.chosen.answer_tokens)

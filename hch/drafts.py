@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from hch.bounds import call_bound, input_bound
 from hch.budget import Price
-from hch.middleware import call_bound, input_bound
 from hch.prompts import Parts, context_parts, exchange_parts, marked, neutral, question_parts
 from hch.protocols import GrantView, Model, Value
 from hch.rates import token_bound

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import tenacity
 
+from hch.bounds import call_bound
 from hch.budget import Bill, Price
 from hch.endpoints import Endpoint
 from hch.errors import (
@@ -28,7 +29,6 @@ from hch.errors import (
 from hch.events import CallGivenUp
 from hch.journal import Journal, failed, finished, intended
 from hch.protocols import Model
-from hch.rates import MESSAGE_TOKENS, token_bound, worst_call
 from hch.redaction import Redaction
 from hch.tries import Tries
 from hch.types import Completion, Request, Usage
@@ -288,20 +288,3 @@ class Deadline(Wrapper):
                 raise
             message = f"no whole reply within {self._seconds:g} s"
             raise TransientModelError(message, kind="timeout") from error
-
-
-def call_bound(request: Request, model: Model) -> Price:
-    """The worst case of a request: its input bounded by its text, its output by its limit.
-
-    A person uses no tokens.
-    """
-    if model.by_hand:
-        return Price(calls=1)
-    tokens = request.bound or input_bound(request, "".join(m.content for m in request.messages))
-    return worst_call(tokens, request.sampling.max_tokens or 0, model.rate)
-
-
-def input_bound(request: Request, text: str) -> int:
-    """The most tokens of a request with this text in its messages, its form and template too."""
-    schema = token_bound(request.form.schema) if request.form else 0
-    return token_bound(text) + schema + MESSAGE_TOKENS * len(request.messages)

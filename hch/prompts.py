@@ -21,6 +21,7 @@ from pathlib import Path
 from string import Template as Grammar
 
 from hch.errors import PromptError, UsageError
+from hch.redaction import Redaction
 from hch.types import Exchange, Message, Part, Question, Text
 
 ALWAYS = frozenset({"question", "context", "manual"})
@@ -133,9 +134,10 @@ class PromptSet:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Reads a prompt by its name from the first of these folders that has it."""
+    """Reads a prompt by its name from the first of these folders that has it, without keys."""
 
     folders: tuple[Path, ...]
+    redaction: Redaction
 
     def file(self, name: str) -> Path | None:
         """Where its text is read from; None where no folder has it."""
@@ -150,15 +152,16 @@ class Files:
         try:
             if path.exists() and not path.is_file():
                 raise PromptError(f"{path}: it is not a regular file")
-            return path.read_text("utf-8").replace("\r\n", "\n")
+            text = path.read_text("utf-8").replace("\r\n", "\n")
         except UnicodeDecodeError as error:
             raise PromptError(f"{path}: it is not text in UTF-8") from error
         except OSError as error:
             raise PromptError(f"{path}: it cannot be read: {error.strerror}") from error
+        return self.redaction.text(text)
 
 
-def reader(folders: Sequence[Path]) -> Files:
-    return Files(tuple(folders))
+def reader(folders: Sequence[Path], redaction: Redaction | None = None) -> Files:
+    return Files(tuple(folders), redaction or Redaction())
 
 
 def shipped() -> Path:

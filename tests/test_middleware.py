@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hch.bounds import call_bound
 from hch.budget import Bill, Price
 from hch.endpoints import Endpoint
 from hch.errors import (
@@ -34,7 +35,6 @@ from hch.middleware import (
     Recorded,
     Retrying,
     Throttled,
-    call_bound,
 )
 from hch.protocols import Model
 from hch.rates import MESSAGE_TOKENS, token_bound

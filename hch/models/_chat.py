@@ -15,8 +15,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from hch.bounds import reply_bound
 from hch.errors import ModelError
-from hch.models._faults import BadBody, bound, check_room, count, counts, member, parsed
+from hch.models._faults import BadBody, check_room, count, counts, member, parsed
 from hch.types import Completion, Finish, Request, Sampling, TokenLogprob, Usage
 
 _UNKNOWN = Usage(-1, -1)
@@ -129,7 +130,7 @@ def _completion(request: Request, asked: Sampling, data: dict[str, Any], raw: by
     text, finish = _said(message, member(choice, "finish_reason", str), thinking)
     usage = _usage(data.get("usage"), _UNKNOWN)
     if min(usage.input, usage.output) < 0:
-        usage = _usage(data.get("usage"), bound(request, text + thinking, asked.max_tokens))
+        usage = _usage(data.get("usage"), reply_bound(request, text + thinking, asked.max_tokens))
     tokens, wanted = None, asked.logprobs
     if wanted is not None:
         tokens = _logprobs(choice.get("logprobs"), wanted)

@@ -19,8 +19,7 @@ from hch.errors import (
     TransientModelError,
 )
 from hch.models._address import Address
-from hch.rates import MESSAGE_TOKENS, token_bound
-from hch.types import Completion, RateLimit, RateLimits, Request, Usage
+from hch.types import Completion, RateLimit, RateLimits, Usage
 
 T = TypeVar("T")
 
@@ -103,15 +102,6 @@ def count(node: object, name: str, otherwise: int) -> int:
 
 def counts(usage: Usage) -> tuple[int, ...]:
     return (usage.input, usage.output, usage.cached, usage.reasoning, usage.cache_write)
-
-
-def bound(request: Request, text: str, most: int | None) -> Usage:
-    """At least the tokens of a request and of this reply to it, by their letters."""
-    prompt = "".join(message.content for message in request.messages)
-    form = request.form.schema if request.form else ""
-    sent = token_bound(prompt) + token_bound(form) + MESSAGE_TOKENS * len(request.messages)
-    written = token_bound(text) + 1
-    return Usage(sent, written if most is None else min(written, most))
 
 
 def check_room(completion: Completion, most: int | None) -> None:

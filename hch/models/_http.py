@@ -115,12 +115,13 @@ class PerLoop(Generic[C]):
         if client is not None:
             return client
         fresh = self._clients[loop] = self._make()
-        for other in [other for other in self._clients if other.is_closed()]:
-            await self._end(self._clients.pop(other))
+        await self._leave(None)
         return fresh
 
     async def close(self) -> None:
-        """End the client of this loop."""
-        client = self._clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await self._end(client)
+        """End the client of this loop, and those of loops that are closed."""
+        await self._leave(asyncio.get_running_loop())
+
+    async def _leave(self, own: asyncio.AbstractEventLoop | None) -> None:
+        for loop in [loop for loop in self._clients if loop is own or loop.is_closed()]:
+            await self._end(self._clients.pop(loop))

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hch.bounds import reply_bound
 from hch.errors import ConfigError
 from hch.models._chat import encoded, schema
-from hch.models._faults import BadBody, bound, check_room, count, counts, member, parsed
+from hch.models._faults import BadBody, check_room, count, counts, member, parsed
 from hch.types import Completion, Finish, Message, Request, Usage
 
 _UNKNOWN = Usage(-1, -1)
@@ -87,7 +88,7 @@ class Messages:
             error.usage = None if unknown else counts(reported)
             raise
         if unknown:
-            most = bound(request, text + thinking, request.sampling.max_tokens)
+            most = reply_bound(request, text + thinking, request.sampling.max_tokens)
             reported = _usage(data.get("usage"), most)
         completion = Completion(text, finish, reported, None, thinking, raw)
         check_room(completion, request.sampling.max_tokens)

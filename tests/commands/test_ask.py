@@ -40,7 +40,7 @@ def test_the_answer_stands_alone_on_stdout() -> None:
     first, closing = done.err.splitlines()
     assert "built-in script" in first
     assert "+ - * of integers" in first
-    assert "-m openai:NAME with OPENAI_API_KEY" in first
+    assert "-m anthropic:NAME or -m openai:NAME with its key set, -m vllm:NAME" in first
     assert "-m gguf:PATH" in first
     assert re.fullmatch(r"hch: answered: 7 nodes, 0 calls, .* s; hch show \S+", closing)
 
