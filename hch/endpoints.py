@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
 from random import uniform
 
-from hch.errors import ConfigError, ModelError
+from hch.errors import ConfigError, DeadEndpoint, ModelError
 from hch.events import CallGivenUp
 from hch.lanes import Lane, Sent
 from hch.types import Completion, Request
@@ -98,6 +99,8 @@ class Endpoint:
             raise
         if sent is None:
             assert self.closed is not None, "nobody is let in but to be sent or sent away"
+            if not isinstance(self.closed, DeadEndpoint):
+                await self._quiet()
             raise type(self.closed)(str(self.closed))
         return sent
 
@@ -145,18 +148,20 @@ class Endpoint:
         self._let_in()
 
     async def landed(self) -> None:
-        """Wait, for a call that is over, until all others are: what they bring has been paid for.
-
-        No longer than `GRACE` seconds.
-        """
+        """Wait, for a call that is over, until all others are: what they bring is paid for."""
         self._over += 1
         try:
+            await self._quiet()
+        finally:
+            self._over -= 1
+
+    async def _quiet(self) -> None:
+        """Wait until no call flies but those that are over; `GRACE` seconds at most."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(self.GRACE):
                 while self.flying > self._over:
                     await self._down.wait()
                     self._down.clear()
-        except TimeoutError:
-            return
 
     def _send(self, lane: Lane, most: int, now: float) -> Sent:
         self.flying += 1

@@ -239,7 +239,7 @@ class Journalled(Wrapper):
 class Redacted(Wrapper):
     """Takes keys out of what a model says, and out of what its errors say, before anybody has it.
 
-    Where a reply had a key in it, its log-probabilities are dropped: tokens spell it in pieces.
+    Of a reply that had a key in it neither its log-probabilities nor the bytes with them are kept.
     """
 
     def __init__(self, inner: Model, redaction: Redaction) -> None:
@@ -257,10 +257,10 @@ class Redacted(Wrapper):
             raise
         text, thinking = clean(said.text), clean(said.thinking)
         raw = self._redaction.data(said.raw)
-        if text is said.text and thinking is said.thinking:
-            return said if raw is said.raw else replace(said, raw=raw, logprobs=None)
-        if raw is said.raw:  # where it is spelt in another way
-            raw = self._redaction.data(_plainly(raw))
+        if text is said.text and thinking is said.thinking and raw is said.raw:
+            return said
+        # Tokens spell a key in pieces, and a server may spell it in more ways than one.
+        raw = b"" if said.logprobs else self._redaction.data(_plainly(said.raw))
         return replace(said, text=text, thinking=thinking, raw=raw, logprobs=None)
 
 

@@ -753,8 +753,14 @@ async def test_what_flies_lands_before_a_wrong_key_stops_the_run(store: Store) -
 
     provider, endpoint = Provider(does), Endpoint("e", 2)
     throttled = Throttled(provider, endpoint)
-    calls = (throttled.complete(question(q)) for q in ("good", "bad", "late"))
-    done = await asyncio.gather(*calls, return_exceptions=True)
+
+    async def call(which: str) -> tuple[float, Completion | BaseException]:
+        came = await outcome(throttled.complete(question(which)))
+        return asyncio.get_running_loop().time(), came
+
+    ended = await asyncio.gather(*map(call, ("good", "bad", "late")))
+    done = [came for _, came in ended]
+    assert [time for time, _ in ended] == [5, 5, 5], "nobody stops the run before it has landed"
     assert done[0] == good()
     assert [str(error) for error in done[1:]] == ["a wrong key"] * 2
     assert len(provider.sent) == 2

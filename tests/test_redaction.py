@@ -50,7 +50,10 @@ async def said(reply: Completion | ModelError) -> Completion:
 async def test_a_reply_with_a_key_loses_it_and_the_tokens_that_spell_it() -> None:
     tokens = (TokenLogprob(KEY[:4], -1.0), TokenLogprob(KEY[4:], -1.0))
     reply = Completion(KEY, logprobs=tokens, thinking=f"so, {KEY}", raw=KEY.encode())
-    assert await said(reply) == Completion("[key]", thinking="so, [key]", raw=b"[key]")
+    assert await said(reply) == Completion("[key]", thinking="so, [key]", raw=b"")
+    spelt = json.dumps({"a": KEY, "b": "x"}).replace('"x"', '"\\u0073k-canary-other"').encode()
+    plain = Completion(KEY, raw=spelt)
+    assert json.loads((await said(plain)).raw) == {"a": "[key]", "b": "[key]"}
 
 
 async def test_a_reply_without_one_passes_as_it_is() -> None:

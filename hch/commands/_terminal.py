@@ -85,6 +85,8 @@ def mutter(text: str) -> None:
         sys.stderr.flush()
     except OSError:
         _to_nowhere(sys.stderr)
+    except ValueError:  # it was closed
+        return
 
 
 def last_words(text: str) -> None:

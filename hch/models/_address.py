@@ -29,7 +29,10 @@ _OURS = {
 }
 """Headers that say how a request is sent."""
 
-_SECRET = re.compile("key|token|auth|secret|cookie|signature|password|credential", re.IGNORECASE)
+_SECRET = re.compile(
+    "(^|-)(apikey|key|token|auth|authorization|secret|cookie|signature|password|credentials?)(-|$)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,12 +156,12 @@ def _usage(reported: object, otherwise: Usage) -> Usage:
     sent = count(reported, "prompt_tokens", otherwise.input)
     written = count(reported, "completion_tokens", otherwise.output)
     details = reported if isinstance(reported, dict) else {}
-    if min(sent, written) >= 0:  # some leave out what was thought, but for the total
-        written = max(written, count(reported, "total_tokens", 0) - sent)
     read = details.get("prompt_tokens_details")
     cached = min(count(read, "cached_tokens", 0), sent)
     kept = min(count(read, "cache_write_tokens", 0), sent - cached)
     reasoning = count(details.get("completion_tokens_details"), "reasoning_tokens", 0)
+    if sent + written + reasoning == count(reported, "total_tokens", 0):
+        written += reasoning  # some count it in the total only
     return Usage(sent, written, cached, min(reasoning, written), max(0, kept))
 
 

@@ -8,7 +8,7 @@ from hch.environment import proxy
 from hch.errors import ConfigError, HchError, ModelError, TransientModelError
 from hch.models._address import Address
 
-_UNUSABLE = (
+UNUSABLE = (
     "the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used: it must be "
     "http://HOST:PORT, and NO_PROXY says for which hosts there is none"
 )
@@ -26,11 +26,11 @@ def proxied(url: str) -> tuple[str | None, dict[str, str]]:
         return None, {}
     try:
         where = URL(named)
+        told = encode_basic_auth(where.user, where.password or "") if where.user else ""
     except ValueError:
-        where = URL()
+        where, told = URL(), ""
     if where.scheme not in ("http", "https") or not where.host:
-        raise ConfigError(_UNUSABLE)
-    told = encode_basic_auth(where.user, where.password or "") if where.user else ""
+        raise ConfigError(UNUSABLE)
     return str(where.with_user(None)), {"Proxy-Authorization": told} if told else {}
 
 

@@ -55,7 +55,12 @@ _NOT_TAKEN = re.compile(
     "|unknown parameter|extra inputs are not permitted",
     re.IGNORECASE,
 )
-_FLAGGED = re.compile("flagged|moderation", re.IGNORECASE)
+_OPTION = re.compile(
+    "temperature|top_p|top_k|min_p|seed|logprob|effort|thinking|reasoning|max_(completion_)?tokens"
+    "|response_format|output.(config|format)|structured|json_schema|stop|system|cache_control",
+    re.IGNORECASE,
+)
+_FLAGGED = re.compile(r"\b(input|prompt|content|message)\b.{0,40}\bflagged\b", re.IGNORECASE)
 _NO_GRAMMAR = re.compile("into a grammar|grammar specification|structured outputs constraint")
 _LONGEST = 86_400.0
 """Seconds to wait at most for a limit: a day. What says more means something else."""
@@ -174,6 +179,8 @@ def _hint(
         if status == 403:
             return f"it refuses this to the key in {at.key_name}; set another"
         return f"it does not take the key in {at.key_name}; set another"
+    if status == 407:
+        return "the proxy on the way refuses it: see HTTP_PROXY, and NO_PROXY"
     if status == 404:
         return f"it may have no model {model!r}, or base_url may lack a part such as /v1"
     if status < 400:
@@ -188,7 +195,8 @@ def _not_taken(model: str, codes: set[str], said: str) -> str:
         return f"replies may be longer than all that {model!r} has room for: lower answer_tokens"
     if _NO_GRAMMAR.search(said):
         return "it cannot hold replies to the form or constraint that was asked for"
-    if codes & _UNSUPPORTED or _NOT_TAKEN.search(said):
+    start = said[:300]  # what follows may be the prompt, said back
+    if codes & _UNSUPPORTED or (_NOT_TAKEN.search(start) and _OPTION.search(start)):
         return f"{model!r} does not take what it is sent; see the options of its spec"
     return ""
 

@@ -118,10 +118,14 @@ class PerLoop(Generic[C]):
         await self._leave(None)
         return fresh
 
+    def __len__(self) -> int:
+        return len(self._clients)
+
     async def close(self) -> None:
         """End the client of this loop, and those of loops that are closed."""
         await self._leave(asyncio.get_running_loop())
 
     async def _leave(self, own: asyncio.AbstractEventLoop | None) -> None:
-        for loop in [loop for loop in self._clients if loop is own or loop.is_closed()]:
-            await self._end(self._clients.pop(loop))
+        for loop in [loop for loop in list(self._clients) if loop is own or loop.is_closed()]:
+            if (client := self._clients.pop(loop, None)) is not None:
+                await self._end(client)

@@ -12,9 +12,9 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from hch.errors import HchError
+from hch.errors import ConfigError, HchError
 from hch.models._address import Address
-from hch.models._connections import LARGEST, broken, proxied, too_large
+from hch.models._connections import LARGEST, UNUSABLE, broken, proxied, too_large
 from hch.models._http import PerLoop, Response
 
 if TYPE_CHECKING:
@@ -84,8 +84,9 @@ class SdkTransport:
 
     async def close(self) -> None:
         await self._clients.close()
-        for log in self._logs:
-            log.removeFilter(self._without_keys)
+        if not self._clients:
+            for log in self._logs:
+                log.removeFilter(self._without_keys)
 
     def _without_keys(self, record: logging.LogRecord) -> bool:
         """Keeps keys out of a line of the SDK's log, which may have a whole reply in it."""
@@ -98,16 +99,20 @@ class SdkTransport:
 
         for log in self._logs:
             log.addFilter(self._without_keys)
+        try:
+            http_client = self._sdk.DefaultAioHttpClient(
+                limits=httpx2.Limits(max_connections=100_000),
+                event_hooks={"response": [self._read]},
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            )
+        except (httpx2.InvalidURL, ValueError):  # of any proxy, whether it is for this URL or not
+            raise ConfigError(UNUSABLE) from None
         return self._connect(
             base_url=self._at.url,
             max_retries=0,
             timeout=httpx2.Timeout(None, connect=10.0),
             default_headers=self._at.sent(),
-            http_client=self._sdk.DefaultAioHttpClient(
-                limits=httpx2.Limits(max_connections=100_000),
-                event_hooks={"response": [self._read]},
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            ),
+            http_client=http_client,
         )
 
     async def _read(self, response: httpx2.Response) -> None:

@@ -64,7 +64,7 @@ def build(  # noqa: PLR0913 - a plugin's parameters are its options
     if not arg:
         raise UsageError("model 'anthropic' wants a name: write anthropic:NAME")
     root = base_url and base_url.rstrip("/").removesuffix("/v1")
-    wanted = Wanted(root, api_key_env, key_header, headers)
+    wanted = Wanted(root or base_url, api_key_env, key_header, headers)
     at = find(wanted, OFFICIAL, KEY, "X-Api-Key", keys)
     usual = at.url == OFFICIAL
     marked = usual if cache is None else cache

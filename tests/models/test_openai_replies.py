@@ -92,3 +92,15 @@ def test_no_mutation_of_log_probabilities_is_anything_but_an_answer_or_our_error
     request = ask(sampling=Sampling(logprobs=1))
     for outcome in asyncio.run(outcomes("openai", bodies, request)):
         assert isinstance(outcome, Completion | ModelError)
+
+
+async def test_cache_writes_and_thoughts_left_out_of_the_count_are_read() -> None:
+    usage = {
+        "prompt_tokens": 2000,
+        "completion_tokens": 30,
+        "total_tokens": 2130,
+        "prompt_tokens_details": {"cached_tokens": 64, "cache_write_tokens": 1900},
+        "completion_tokens_details": {"reasoning_tokens": 100},
+    }
+    completion = await call(Reply({**chat("4"), "usage": usage}))
+    assert completion.usage == Usage(2000, 130, 64, 100, cache_write=1900)

@@ -92,6 +92,9 @@ async def test_a_proxy_that_refuses_is_a_setting_to_put_right(
         ("anthropic", "foo://127.0.0.1:1"),
         ("vllm", "foo://127.0.0.1:1"),
         ("vllm", "socks5://127.0.0.1:1"),
+        ("openai", "socks5://127.0.0.1:1"),
+        ("vllm", "http://us%3Aer:p@127.0.0.1:1"),
+        ("openai", "http://[::1"),
     ],
 )
 async def test_a_proxy_that_none_can_be_is_told(
