@@ -141,7 +141,7 @@ def targets(found: dict[str, dict[str, float]], added: float) -> str:
         ("durable store: commits a call", 0.1, hch["commits"]),
     ]
     shown = [
-        [what, f"{most:g}", f"{now:.{2 * (most < 1)}f}", "yes" if now <= most else "no"]
+        [what, f"{most:g}", f"{now:.{2 * (most < 10)}f}", "yes" if now <= most else "no"]
         for what, most, now in held
     ]
     return table(("target", "at most", "measured", "met"), shown)
