@@ -59,7 +59,7 @@ def raised(trace: Trace, budget: str | None, models: Sequence[Model]) -> tuple[P
     return cap, seconds
 
 
-def check_room(models: Sequence[Model], answer_tokens: int) -> None:
+def check_replies(models: Sequence[Model], answer_tokens: int) -> None:
     """Raises UsageError for a model whose replies may not be so short."""
     for model in models:
         if (least := getattr(model, "least_tokens", 1)) > answer_tokens:

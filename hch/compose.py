@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from hch import registry
 from hch.blocking import completed
 from hch.budget import Price, root_grant
-from hch.caps import cap_of, check_room, raised
+from hch.caps import cap_of, check_replies, raised
 from hch.casting import Casting
 from hch.config import Config, Defaults, File, look
 from hch.errors import ConfigError, UsageError
@@ -256,7 +256,7 @@ class HCH:
         return PromptSet(reader([*folders, shipped()], self.redaction), self._wanted())
 
     def _setup(self, prompts: PromptSet, cap: Price, seconds: float | None) -> Setup:
-        check_room(self._models, self.chosen.answer_tokens)
+        check_replies(self._models, self.chosen.answer_tokens)
         return Setup(
             players=self.players,
             prompts=prompts,

@@ -107,7 +107,8 @@ class Messages:
         shared = _shared(message) if self.cache else 0
         if not shared:
             return message.content
-        first, rest = ("".join(p.body for p in ps) for ps in _cut(message, shared))
+        bodies = [part.body for part in message.parts]
+        first, rest = "".join(bodies[:shared]), "".join(bodies[shared:])
         kept = {"type": "text", "text": first, "cache_control": _MARK}
         return [kept, {"type": "text", "text": rest}] if rest.strip() else [kept]
 
@@ -129,10 +130,6 @@ def _shared(message: Message) -> int:
     origins = [*(part.origin for part in message.parts), ""]
     last = max((i + 1 for i, o in enumerate(origins) if o.startswith("context ")), default=0)
     return last + (last > 0 and origins[last] == "mark")
-
-
-def _cut(message: Message, at: int) -> tuple[Sequence[Any], Sequence[Any]]:
-    return message.parts[:at], message.parts[at:]
 
 
 def _said(data: dict[str, Any]) -> tuple[str, Finish, str]:
