@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any, Protocol, TypeVar, overload, runtime_checkable
 
@@ -247,7 +248,8 @@ class Task(Protocol):
 class RunRow:
     """A run as the index lists it. `status` is the first root's, or `unfinished` or `running`.
 
-    `started` is in Unix seconds, `seconds` the time between its first and last event.
+    `started` is in Unix seconds, `seconds` the time between its first and last event. `imported` is
+    whether it was brought here: what it says of servers and files is not its owner's word.
     """
 
     run: str
@@ -261,6 +263,7 @@ class RunRow:
     tokens: int
     microusd: int
     seconds: float
+    imported: bool = False
 
 
 class Store(Protocol):
@@ -300,10 +303,45 @@ class Store(Protocol):
         """Hold the lock that marks a run as alive. Raises StoreError if another holds it."""
         ...
 
+    def bring(self, run: str, records: Iterable[Record]) -> None:
+        """Keep a whole run that comes from elsewhere, its times and all: wholly, or nothing of it.
+
+        It is listed as imported from then on. Raises StoreError where there is a run of that id,
+        and whatever `records` raises.
+        """
+        ...
+
+    def backup(self, to: Path) -> None:
+        """Copy all that is kept into a new file, also while runs are written.
+
+        Raises UsageError where there is such a file, StoreError where it cannot be made.
+        """
+        ...
+
+    def vacuum(self) -> tuple[int, int]:
+        """Give the room of removed runs back to the disk; the bytes taken before and after."""
+        ...
+
     def check(self) -> list[str]:
         """What is wrong with what is kept, in lines; empty where all is well. Changes nothing."""
         ...
 
     def close(self) -> None:
         """Make all durable and let go of the file."""
+        ...
+
+
+class ReplyCache(Protocol):
+    """Replies kept across runs, by a request's key: whole ones only, no refusals, no failures."""
+
+    def find(self, key: str) -> Completion | None:
+        """The reply to the request of that key, if there is one that is not too old."""
+        ...
+
+    def keep(self, key: str, model: str, completion: Completion) -> None:
+        """Keep a reply of that model, where it is one to keep; soon durable."""
+        ...
+
+    def close(self) -> None:
+        """Make all durable, and drop the oldest beyond the limits."""
         ...

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 from hch.errors import StoreError
 from hch.events import Event
+from hch.failpoints import Failpoint
 from hch.stores._codec import Packer
 from hch.stores._index import shown
 from hch.stores._sqlite_runs import begin, save, transaction
@@ -35,18 +36,23 @@ Queued: TypeAlias = tuple[str, float, Event]
 class Writer:
     """Writes groups of events, and remembers the runs it writes until they end."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], fail: Failpoint | None = None
+    ) -> None:
         self._connect = connect
+        self._fail = fail
         self._db: sqlite3.Connection | None = None
         self._runs: dict[str, _Run] = {}
 
     def write(self, group: Sequence[Queued]) -> None:
         """Commit a group. Raises sqlite3.Error or StoreError, and then has stored none of it."""
         self._db = self._db or self._connect()
+        self._reach("group", "before", group)
         try:
             self._write(self._db, group)
         except sqlite3.IntegrityError:  # another handle wrote to one of these runs meanwhile
             self._write(self._db, group)
+        self._reach("commit", "after", group)
 
     def forget(self, run: str) -> None:
         """Let go of what is known of a run; it is read anew when it is written again."""
@@ -67,12 +73,19 @@ class Writer:
             with transaction(db):
                 for run in self._insert(db, group):
                     save(db, run.number, run.tally)
+                self._reach("rows")
         except BaseException:
             self._runs.clear()
             raise
         for name, _, event in group:
             if event.type in _LAST:
                 self.forget(name)
+
+    def _reach(self, point: str, side: str = "", group: Sequence[Queued] = ()) -> None:
+        if self._fail is not None:
+            self._fail.reach(point)
+            for _, _, event in group:
+                self._fail.reach(f"{side}-{event.type}")
 
     def _insert(self, db: sqlite3.Connection, group: Sequence[Queued]) -> list[_Run]:
         """Insert the group's rows; the runs they belong to."""

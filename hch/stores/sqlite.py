@@ -34,6 +34,7 @@ from typing import Self
 
 from hch.errors import StoreError
 from hch.events import Event, Record
+from hch.failpoints import armed
 from hch.protocols import RunRow
 from hch.stores._files import named, size
 from hch.stores._group import GroupCommit
@@ -72,7 +73,8 @@ class SqliteStore:
         self._patience = patience
         self._pragmas = pragmas or {}
         self._locks = RunLocks(self._path)
-        self._writer = Writer(self._open)
+        self._fail = armed()
+        self._writer = Writer(self._open, self._fail)
         self._group: GroupCommit[Queued] = GroupCommit(self._write)
         self._reader: Reader | None = None
         self._kept: set[str] = set()
@@ -119,6 +121,8 @@ class SqliteStore:
                         remove(db, numbers[run])
                         self._writer.forget(run)
                         self._kept.discard(run)
+                    if self._fail is not None:
+                        self._fail.reach("remove")
 
     def live(self, run: str) -> AbstractContextManager[None]:
         size(self._path)  # before a lock is made beside what can be no store
