@@ -10,11 +10,13 @@ from typing import Any, cast
 from hch import registry
 from hch.config import Config
 from hch.errors import ConfigError, HchError, UsageError
+from hch.events import RunStarted
 from hch.prices import price_of
 from hch.protocols import Model, Person, Strategy, Task
 from hch.rates import Rate
 from hch.redaction import Redaction
 from hch.registry import PlayerSpec, Spec
+from hch.replay import Mute
 from hch.rules import Player
 
 BUILT_IN = "script"
@@ -35,6 +37,7 @@ class Casting:
     task_named: str | None
     prices: Mapping[str, Rate | None]
     person: Person | None
+    record: RunStarted | None = None
     _built: dict[str, Model] = field(default_factory=dict)
 
     @cached_property
@@ -149,6 +152,8 @@ class Casting:
 
     def _unpriced(self, spec: Spec) -> Model:
         """A model at the price that everybody pays."""
+        if self.record is not None:
+            return Mute(str(spec), None, str(spec) in self.record.by_hand)
         if Redaction(self.config.keys.values()).shows(str(spec)):
             raise UsageError(
                 "the spec of a model has a key in it: keys stand in the environment only, and "

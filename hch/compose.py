@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,24 +16,25 @@ from hch.blocking import completed
 from hch.budget import Price, root_grant
 from hch.caps import cap_of, check_replies, raised
 from hch.casting import Casting
-from hch.config import Config, Defaults, File, look
+from hch.config import Config, Defaults
 from hch.errors import ConfigError, UsageError
+from hch.events import RunStarted
 from hch.forecast import Estimate, Unwritten, estimate
 from hch.prices import source
 from hch.prompts import PromptSet, folder, reader, shipped
-from hch.protocols import Model, Person, Store, Strategy
+from hch.protocols import Model, Person, ReplyCache, Store, Strategy
 from hch.rates import Rate
+from hch.recording import Recording, given_up
 from hch.redaction import Redaction
 from hch.registry import Spec
 from hch.rules import Limits, Player, Rules
-from hch.run import Calling, Result, Run, Setup, roots_of
+from hch.run import Calling, Result, Resumed, Run, Setup, roots_of
 from hch.settings import is_spec
-from hch.trace import Trace
 from hch.types import Question, Text
 
 DEEPEST = 10_000
 
-CHOSEN = ("seed", "fanout", "answer_tokens", "concurrency", "task", "prompts")
+CHOSEN = ("seed", "fanout", "answer_tokens", "concurrency", "task", "prompts", "cache")
 """What the configuration says where this is not said."""
 
 
@@ -50,7 +51,9 @@ class HCH:
     `concurrency` an endpoint's requests in flight, `attempts` those of a call, which lasts
     `timeout` seconds at most. What is None is as the configuration has it. `prices` go over the
     known ones and those of the configuration, by model spec; an object has its own `rate`. `person`
-    plays `human`. Raises UsageError and ConfigError, before anything is sent.
+    plays `human`. `cache` answers equal requests of other runs from what these were replied.
+    `record` is the beginning of a run that is only to be replayed: its models need no more than a
+    name. Raises UsageError and ConfigError, before anything is sent.
     """
 
     depth: int | None = None
@@ -71,6 +74,8 @@ class HCH:
     pause: float = 0.5
     prices: Mapping[str, Rate | None] = field(default_factory=dict)
     person: Person | None = None
+    cache: bool | None = None
+    record: RunStarted | None = None
     config: Config = field(default_factory=Config.read)
 
     async def ask(self, question: str | Question, *, context: Sequence[str | Text] = ()) -> Result:
@@ -141,45 +146,42 @@ class HCH:
                 f"the budget is less than a node and a call for each of {roots} questions"
             )
 
-    def resume(self, run: str, *, budget: str | None = None) -> Run:
+    def resume(self, run: str, *, budget: str | None = None, retry_failed: bool = False) -> Run:
         """An unfinished run of this store, to go on as it was set up; `budget` raises its cap.
 
-        A deadline in seconds is not carried over: `budget` may name a new one.
+        With `retry_failed` calls that were given up are tried again, of a finished run too. A
+        deadline in seconds is not carried over: `budget` may name a new one.
         Raises StoreError for an unknown run, UsageError for a cap that may not be, ConfigError
         where these players are not those that the run was started with.
         """
-        trace = Trace(self.kept_in.events(run))
-        started = trace.started
+        past = Recording(self.kept_in.events(run))
+        started = past.trace.started
+        cap, seconds = raised(past.trace, budget, self._models)
+        setup = self.again(run, started, started.prompts.__getitem__, seconds=seconds)
+        again = given_up(past.trace) if retry_failed else ()
+        past.leave_out(again)
+        resumed = Resumed(past, cap, again)
+        return Run(run, setup, self.kept_in, roots_of(started), resumed=resumed)
+
+    def again(
+        self,
+        run: str,
+        started: RunStarted,
+        prompt: Callable[[str], str],
+        *,
+        seconds: float | None = None,
+    ) -> Setup:
+        """The parts of a run that was started so, with the texts that `prompt` has by name.
+
+        Raises ConfigError where these players are not those that the run was started with.
+        """
         players = tuple(player.spec for player in self.players)
         if players != started.players:
             raise ConfigError(
-                f"run {run} was started with other players: {_by_level(started.players)}; "
-                f"these are {_by_level(players)}"
+                f"run {run} was started with other players: {by_level(started.players)}; "
+                f"these are {by_level(players)}"
             )
-        cap, seconds = raised(trace, budget, self._models)
-        prompts = PromptSet(started.prompts.__getitem__, self._wanted())
-        setup = self._setup(prompts, started.cap.price(), seconds)
-        return Run(run, setup, self.kept_in, roots_of(started), cap=cap, resumed=True)
-
-    @classmethod
-    def recorded(cls, store: Store, run: str, *, person: Person | None = None) -> HCH:
-        """The HCH that a run was started with, at its prices, from what the store says of it.
-
-        Of the configuration hold the keys and how many requests may be in flight. Raises
-        ConfigError where it was made of objects.
-        """
-        now = look().config
-        flying = Defaults(concurrency=now.file.defaults.concurrency)
-        config = now.model_copy(update={"file": File(defaults=flying)})
-        started = Trace(store.events(run, "RunStarted")).started
-        recipe = dict(started.setup)
-        prices = {name: row.rate() if row else None for name, row in started.rates.items()}
-        if objects := recipe.pop("objects", []):
-            raise ConfigError(
-                f"run {run} was made in Python with its own {' and '.join(objects)}: resume it "
-                "there, by HCH(…).resume(run)"
-            )
-        return cls(store=store, prices=prices, person=person, config=config, **recipe)
+        return self._setup(PromptSet(prompt, self._wanted()), started.cap.price(), seconds)
 
     @cached_property
     def kept_in(self) -> Store:
@@ -234,6 +236,7 @@ class HCH:
             self.chosen.task,
             self.prices,
             self.person,
+            self.record,
         )
 
     @cached_property
@@ -271,7 +274,16 @@ class HCH:
             running=self._running,
             redaction=self.redaction,
             priced_by=source(),
+            cache=self._cache,
         )
+
+    @cached_property
+    def _cache(self) -> ReplyCache | None:
+        if not self.chosen.cache or self.record is not None:
+            return None
+        from hch.cache import open_cache
+
+        return open_cache(self.config)
 
     @cached_property
     def redaction(self) -> Redaction:
@@ -283,16 +295,26 @@ class HCH:
         return {}
 
     def _recipe(self) -> dict[str, Any]:
-        """What `recorded` builds this again from."""
+        """What this is built again from; `named` are the words that it was asked for in."""
+        recipe = self.casting.recipe()
+        if "objects" not in recipe:
+            recipe["named"] = {
+                "model": self.model,
+                "strategy": self.strategy,
+                "at": dict(self.at),
+                "prompts": None if self.prompts is None else str(self.prompts),
+            }
         return {
             "depth": self.levels,
             "manual": self.manual and self.redaction.text(self.manual),
             "seed": self.chosen.seed,
             "fanout": self.chosen.fanout,
             "answer_tokens": self.chosen.answer_tokens,
-            **self.casting.recipe(),
+            "cache": self.chosen.cache,
+            **recipe,
         }
 
 
-def _by_level(players: Sequence[str]) -> str:
+def by_level(players: Sequence[str]) -> str:
+    """`0=direct@openai:NAME, 1=factored@openai:NAME`."""
     return ", ".join(f"{level}={player}" for level, player in enumerate(players))

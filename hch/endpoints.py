@@ -27,6 +27,10 @@ BUSY = "http 429"
 """The kind of a failure by which an endpoint says that it has too much to do."""
 
 
+UNREACHABLE = "unreachable"
+"""The kind of a failure to reach an endpoint at all."""
+
+
 class Endpoint:
     """An endpoint in one run. Times are the event loop's.
 
@@ -64,9 +68,10 @@ class Endpoint:
 
     @property
     def dead(self) -> bool:
-        """It gave up call after call, or all there were so far and nothing is in flight."""
-        never = not (self.answered or self.flying or self.waiting)
-        return self.given_up >= (1 if never else self.DEAD_AFTER)
+        """It gave up call after call; or, with nothing in flight, all so far or as unreachable."""
+        gone = not self.answered or all(event.kind == UNREACHABLE for event in self.row)
+        alone = gone and not (self.flying or self.waiting)
+        return self.given_up >= (1 if alone else self.DEAD_AFTER)
 
     def lives(self) -> None:
         """It has replied, if only with a refusal."""

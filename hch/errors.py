@@ -137,6 +137,15 @@ class DeadEndpoint(ConfigError):
 
 
 class ReplayDivergence(HchError):
-    """A replayed run came to a request that the recording does not have."""
+    """A replayed run does something else than its record, at the node of this id.
+
+    `recorded` and `now` are what each did there, in lines; empty where it did nothing.
+    """
 
     exit_code = 7
+
+    def __init__(self, message: str, *, node: str = "", recorded: str = "", now: str = "") -> None:
+        super().__init__(message)
+        self.node = node
+        self.recorded = recorded
+        self.now = now

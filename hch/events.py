@@ -36,7 +36,8 @@ class RunStarted(Wire):
 
     `roots` is where the root questions come from: `{"questions": [Words and context…]}`.
     `prompts` maps the name of every prompt in use to its exact text, and `rates` every model to
-    its price, None where it has no known one; `priced_by` says whose prices these are.
+    its price, None where it has no known one; `priced_by` says whose prices these are. `by_hand`
+    are those models that are a person.
     """
 
     type: Literal["RunStarted"] = "RunStarted"
@@ -52,6 +53,7 @@ class RunStarted(Wire):
     cap: Amounts
     rates: dict[str, Tariff | None] = Field({})
     priced_by: str = ""
+    by_hand: tuple[str, ...] = ()
 
 
 class RootOpened(Wire):
@@ -121,6 +123,7 @@ class PrimitiveAnswered(Wire):
 class CallIntended(Wire):
     """Attempt `attempt` of a request is about to be sent; `worst` is reserved for it on the bill.
 
+    Attempts count from 1; number 0 is not sent, since the cache has the reply to its request.
     `messages` are (role, (origin, body)…) for each message, as sent.
     """
 
@@ -237,11 +240,15 @@ class RunStopped(Wire):
 
 
 class RunResumed(Wire):
-    """The run goes on, under this cap."""
+    """The run goes on, under this cap. `again` are requests given up before, and tried again now.
+
+    Where there are some, the nodes that went on without their replies begin again.
+    """
 
     type: Literal["RunResumed"] = "RunResumed"
     version: str
     cap: Amounts
+    again: tuple[str, ...] = ()
 
 
 class RunFinished(Wire):

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from typing import Protocol
 
 from hch.budget import Price
 from hch.errors import HchError, NodeError
 from hch.events import CallFailed, CallFinished, CallIntended, Event, NodeClosed, Used, identity
-from hch.protocols import Store
 from hch.types import Completion, Request, Sampling, Usage
 from hch.wire import Amounts
 
 SAMPLED = tuple(field.name for field in fields(Sampling))
+
+
+class Log(Protocol):
+    """What a journal writes into: a store, as far as it takes events."""
+
+    def append(self, run: str, at: float, event: Event) -> None: ...
+
+    async def durable(self) -> None: ...
 
 
 class Journal:
@@ -20,7 +28,7 @@ class Journal:
 
     def __init__(
         self,
-        store: Store,
+        store: Log,
         run: str,
         clock: Callable[[], float],
         written: Mapping[tuple[str, ...], NodeClosed | None] | None = None,

@@ -1,6 +1,6 @@
 """Models that wrap a model, each with one concern, in this order from the outside:
 
-Recorded > Retrying > Throttled > Journalled > Deadline > Redacted > the provider's model.
+Recorded > Cached > Retrying > Throttled > Journalled > Deadline > Redacted > the provider's model.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hch.errors import (
 )
 from hch.events import CallGivenUp
 from hch.journal import Journal, failed, finished, intended
-from hch.protocols import Model
+from hch.protocols import Model, ReplyCache
 from hch.redaction import Redaction
 from hch.tries import Tries
 from hch.types import Completion, Request, Usage
@@ -74,6 +74,30 @@ class Recorded(Wrapper):
             if found is not None:
                 return found
         return await self.inner.complete(request)
+
+
+class Cached(Wrapper):
+    """Answers from the replies that are kept across runs, and keeps those that come.
+
+    A reply found there costs the bill nothing; the run's record has it as that of an attempt which
+    was not sent.
+    """
+
+    def __init__(self, inner: Model, cache: ReplyCache, journal: Journal) -> None:
+        super().__init__(inner)
+        self._cache = cache
+        self._journal = journal
+
+    async def complete(self, request: Request) -> Completion:
+        found = self._cache.find(request.call)
+        if found is None:
+            completion = await self.inner.complete(request)
+            self._cache.keep(request.call, self.name, completion)
+            return completion
+        self._journal.write(intended(request, request.call, 0, self.name, Price()))
+        self._journal.write(finished(request.call, 0, found, Price()))
+        await self._journal.durable()
+        return found
 
 
 class Retrying(Wrapper):

@@ -42,7 +42,7 @@ class Call:
     @property
     def unknown(self) -> list[CallIntended]:
         """Attempts that were sent and of which nothing is known."""
-        ended = {end.attempt for end in self.ends}
+        ended = {0, *(end.attempt for end in self.ends)}  # 0 is not sent
         return [intent for intent in self.intents if intent.attempt not in ended]
 
     @property

@@ -291,6 +291,10 @@ class Store(Protocol):
         """A run's events in order, all or of these types. Raises StoreError for an unknown run."""
         ...
 
+    def last(self, run: str) -> int:
+        """The number of a run's last event. Raises StoreError for an unknown run."""
+        ...
+
     def runs(self) -> list[RunRow]:
         """Every run, newest first."""
         ...
@@ -322,8 +326,11 @@ class Store(Protocol):
         """Give the room of removed runs back to the disk; the bytes taken before and after."""
         ...
 
-    def check(self) -> list[str]:
-        """What is wrong with what is kept, in lines; empty where all is well. Changes nothing."""
+    def check(self, *, deep: bool = False) -> list[str]:
+        """What is wrong with what is kept, in lines; empty where all is well. Changes nothing.
+
+        `deep` reads every event, and makes sure that all hangs together.
+        """
         ...
 
     def close(self) -> None:

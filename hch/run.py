@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from secrets import token_hex
 from typing import Any
 
@@ -15,12 +15,20 @@ from hch import __version__
 from hch.budget import Bill, Price, root_grant
 from hch.endpoints import Endpoint
 from hch.engine import Engine
-from hch.errors import BillExhausted
+from hch.errors import BillExhausted, StoreError
 from hch.events import Event, RunFinished, RunResumed, RunStarted, RunStopped
 from hch.journal import Journal
-from hch.middleware import Deadline, Journalled, Recorded, Redacted, Retrying, Throttled
+from hch.middleware import (
+    Cached,
+    Deadline,
+    Journalled,
+    Recorded,
+    Redacted,
+    Retrying,
+    Throttled,
+)
 from hch.prompts import PromptSet
-from hch.protocols import Model, Store, Task
+from hch.protocols import Model, ReplyCache, Store, Task
 from hch.recording import Recording
 from hch.redaction import Redaction
 from hch.rules import Limits, Player, Rules
@@ -45,7 +53,8 @@ class Calling:
 class Setup:
     """A run's parts, put together; `recipe` is what to build them from again.
 
-    `running` holds the loop of each run, by id, that uses these models now.
+    `running` holds the loop of each run, by id, that uses these models now, and `cache` the replies
+    of other runs.
     """
 
     players: tuple[Player, ...]
@@ -61,16 +70,18 @@ class Setup:
     running: dict[str, asyncio.AbstractEventLoop] = field(default_factory=dict)
     priced_by: str = ""
     redaction: Redaction = field(default_factory=Redaction)
+    cache: ReplyCache | None = None
 
 
 @dataclass(frozen=True)
 class Result:
-    """How one root of a run ended; `trace` is the run's tree, read when it is asked for."""
+    """How one root of a run ended; `trace` is the run's tree, read when it is first asked for."""
 
     run: str
     index: int
     answer: Answer
     store: Store
+    read: Callable[[], Trace] = field(repr=False)
 
     @property
     def text(self) -> str | None:
@@ -90,12 +101,29 @@ class Result:
 
     @cached_property
     def trace(self) -> Trace:
-        return Trace(self.store.events(self.run))
+        return self.read()
 
     @property
     def clean(self) -> bool:
         """Answered, every node below too, and nothing refused, cut or fallen back on."""
         return self.trace.roots[self.index].clean
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """How a run goes on: from which past, under which cap, trying which requests again."""
+
+    past: Recording
+    cap: Price
+    again: tuple[str, ...] = ()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to be done."""
+        return self.past.trace.finished is not None and not self.again
+
+    def event(self) -> RunResumed:
+        return RunResumed(version=__version__, cap=Amounts.of(self.cap), again=self.again)
 
 
 class Run:
@@ -111,14 +139,13 @@ class Run:
         store: Store,
         roots: Sequence[Question],
         *,
-        cap: Price | None = None,
-        resumed: bool = False,
+        resumed: Resumed | None = None,
     ) -> None:
         self.id = id
         self.setup = setup
         self.store = store
         self.roots = roots
-        self.cap = setup.cap if cap is None else cap
+        self.cap = resumed.cap if resumed else setup.cap
         self.watch: Watch | None = None
         self.endpoints: tuple[Endpoint, ...] = ()
         self.resumed = resumed
@@ -130,18 +157,23 @@ class Run:
         )
 
     async def finish(self) -> list[Result]:
-        """Go on to the end; each root's result, in order. A finished run is only read.
+        """Go on to the end; each root's result, in order.
+
+        A finished run is only read, unless something of it is to be tried again.
 
         Raises BillExhausted, StoreError, ConfigError, DeadEndpoint; the run can then be resumed.
         """
         with self.store.live(self.id):
-            past = Recording(self.store.events(self.id)) if self.resumed else None
-            if past and past.trace.finished:
-                ended = [root.answer for root in past.trace.roots]
-                return [self._result(i, a) for i, a in enumerate(ended) if a is not None]
+            resumed = self.resumed
+            past = resumed.past if resumed else None
+            if past and self.store.last(self.id) != past.last:
+                raise StoreError(f"run {self.id} went on meanwhile: look at it, and resume it anew")
+            if resumed and resumed.over:
+                ended = [root.answer for root in resumed.past.trace.roots]
+                return self._results([answer for answer in ended if answer is not None])
             bill = Bill(self.cap, past.trace.bill if past else Price())
             journal = self.journal(past)
-            journal.write(self._resumed() if past else self._started())
+            journal.write(resumed.event() if resumed else self.started())
             await journal.durable()
             try:
                 answers = await self._grow(journal, bill, past)
@@ -155,7 +187,7 @@ class Run:
                 counts[answer.status] = counts.get(answer.status, 0) + 1
             journal.write(RunFinished(statuses=counts))
             await journal.durable()
-            return [self._result(i, answer) for i, answer in enumerate(answers)]
+            return self._results(answers)
 
     def journal(self, past: Recording | None = None) -> Journal:
         """What writes this run's events, and tells them to `watch`; `past` is what is there."""
@@ -212,6 +244,8 @@ class Run:
             if not bare.by_hand:  # people have a queue of their own
                 model = Throttled(model, endpoint)
             model = Retrying(model, journal, endpoint, calling.attempts, calling.pause)
+            if self.setup.cache is not None and not bare.by_hand:
+                model = Cached(model, self.setup.cache, journal)
             models[bare.name] = Recorded(model, past.replies if past else {})
         self.endpoints = tuple(endpoints.values())
         return models
@@ -221,8 +255,10 @@ class Run:
         """Each root's grant: of the cap that the run was started with."""
         return root_grant(self.setup.cap, len(self.roots))
 
-    def _started(self) -> RunStarted:
+    def started(self) -> RunStarted:
+        """The event that a new run begins with."""
         setup = self.setup
+        models = [player.model for player in setup.players if player.model]
         return RunStarted(
             version=__version__,
             setup=setup.recipe,
@@ -233,19 +269,16 @@ class Run:
             count=len(self.roots),
             grant=Amounts.of(self.grant),
             cap=Amounts.of(setup.cap),
-            rates={
-                p.model.name: Tariff.of(p.model.rate) if p.model.rate else None
-                for p in setup.players
-                if p.model
-            },
+            rates={m.name: Tariff.of(m.rate) if m.rate else None for m in models},
             priced_by=setup.priced_by,
+            by_hand=tuple(dict.fromkeys(m.name for m in models if m.by_hand)),
         )
 
-    def _resumed(self) -> RunResumed:
-        return RunResumed(version=__version__, cap=Amounts.of(self.cap))
-
-    def _result(self, index: int, answer: Answer) -> Result:
-        return Result(self.id, index, answer, self.store)
+    def _results(self, answers: Sequence[Answer]) -> list[Result]:
+        """Each root's result; they share the tree, which is read once."""
+        past = self.resumed.past.trace if self.resumed and self.resumed.over else None
+        read = cache(lambda: past or Trace(self.store.events(self.id)))
+        return [Result(self.id, i, a, self.store, read) for i, a in enumerate(answers)]
 
 
 def _wire(question: Question) -> dict[str, Any]:

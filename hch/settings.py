@@ -52,6 +52,9 @@ class Defaults(Table):
     task: Word | None = None
     prompts: Word | None = None
     store: Word | None = None
+    cache: bool = False
+    cache_days: int = Field(30, ge=1, le=36_500)
+    cache_mb: int = Field(1000, ge=1, le=1_000_000)
 
 
 class PriceRow(Table):

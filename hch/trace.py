@@ -191,7 +191,8 @@ class _Fold:
             case RootOpened():
                 self._roots[event.index] = event.key
             case RunResumed():
-                self.stopped, self.cap = None, event.cap.price()
+                self.stopped = self.finished = None
+                self.cap = event.cap.price()
             case RunStopped():
                 self.stopped = event
             case RunFinished():

@@ -12,6 +12,7 @@ import pytest
 from hch import HCH, Completion, Question, Request, ScriptedModel, Text, Trace
 from hch.budget import Price
 from hch.errors import ConfigError, DeadEndpoint, RefusalError, TransientModelError, UsageError
+from hch.past import Past
 from tests.support import ask, check_tree, decomposition, memory, regular
 
 
@@ -239,7 +240,7 @@ async def test_a_run_is_recorded_without_aliases(tmp_path):
         "this is no TOML",
     ):
         (tmp_path / "hch.toml").write_text(now)
-        again = HCH.recorded(store, run.id)
+        again = Past(store, run.id).hch()
         assert again.at == {"0": "direct@scripted:rules.toml"}
         assert again.resume(run.id).roots == run.roots
         assert again.chosen.fanout == 16

@@ -21,7 +21,6 @@ from hch.commands._waiting import Waiting, totals
 from hch.commands._words import listed, seconds
 from hch.events import Event, RootOpened
 from hch.run import Run
-from hch.trace import Trace
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -59,7 +58,7 @@ class Progress:
         models = [player.model for player in run.setup.players if player.model] if run else []
         self.growth = Growth(people={model.name for model in models if model.by_hand})
         if run is not None and run.resumed and not quiet:
-            self.growth.remember(Trace(run.store.events(run.id)))
+            self.growth.remember(run.resumed.past.trace)
         self._run = run
         self._texts = texts
         self._quiet = quiet

@@ -11,6 +11,7 @@ from hch.commands._running import Finished
 from hch.commands._terminal import say_json, say_raw, tell
 from hch.commands._words import cost, count, listed, seconds, tokens
 from hch.errors import HchError
+from hch.events import CallIntended
 from hch.run import Result
 from hch.trace import UNCLEAN, Node, Trace
 from hch.wire import Amounts
@@ -83,6 +84,18 @@ def unknown(trace: Trace) -> dict[str, Any]:
     """The attempts of which nothing is known, counted, and their requests."""
     requests = {call.request: len(call.unknown) for call in trace.calls.values() if call.unknown}
     return {"calls": sum(requests.values()), "requests": list(requests)}
+
+
+def lost(trace: Trace) -> list[tuple[str, CallIntended]]:
+    """The last attempts of calls that have no reply, with the id of who asked, in id order."""
+    ids = {
+        call.request: node.id
+        for node in reversed(list(trace.nodes()))
+        for _, call in node.thoughts
+        if call
+    }
+    calls = [call for call in trace.calls.values() if call.unknown and not call.finished]
+    return [(ids.get(call.request, "?"), call.unknown[-1]) for call in calls]
 
 
 def uncertain(trace: Trace, *, running: bool = False) -> str:

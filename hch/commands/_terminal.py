@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from hch.environment import variable, variables
-from hch.errors import HchError
+from hch.errors import HchError, UsageError
 from hch.safe_text import one_line, safe_text
 
 if TYPE_CHECKING:
@@ -87,6 +87,18 @@ def mutter(text: str) -> None:
         _to_nowhere(sys.stderr)
     except ValueError:  # it was closed
         return
+
+
+def confirmed(question: str, instead: str = "") -> bool:
+    """Ask whoever sits at the terminal, yes or no.
+
+    Raises UsageError where nobody does; `instead` is the flag that answers in advance.
+    """
+    if not is_terminal(sys.stdin):
+        hint = f": add {instead} not to be asked" if instead else ""
+        raise UsageError(f"nobody is there to say yes{hint}")
+    mutter(f"{one_line(question)} [y/N] ")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def last_words(text: str) -> None:

@@ -11,10 +11,17 @@ from typer import Argument, Exit, Option
 from hch.commands._completion import complete_file, complete_unfinished
 from hch.commands._finding import find
 from hch.commands._given import check_filled
+from hch.commands._terminal import confirmed, tell
+from hch.commands._words import count
 from hch.errors import UsageError
+from hch.safe_text import one_line
 
 if TYPE_CHECKING:
     from hch.protocols import Store
+    from hch.run import Run
+
+LISTED = 10
+"""How many calls of unknown outcome are named."""
 
 
 def build() -> Callable[..., None]:
@@ -42,44 +49,98 @@ def resume(
             autocompletion=complete_file,
         ),
     ] = None,
+    retry_failed: Annotated[
+        bool, Option("--retry-failed", help="Try calls again that were given up.")
+    ] = False,
+    ask: Annotated[
+        bool, Option("--ask", help="Ask before calls of unknown outcome are sent again.")
+    ] = False,
+    force: Annotated[
+        bool, Option("--force", help="Go on also where something is not as it was.")
+    ] = False,
     as_json: Annotated[bool, Option("--json", help="Print one JSON object instead.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Errors only on stderr.")] = False,
 ) -> None:
     """Go on with a run that stopped: what has a reply is not sent, nor paid, again.
 
-    It goes on as it was set up: with its players, prompts and seed, whatever the configuration and
-    the prompt files say by now. A run that some process is still working on is refused. A finished
-    one is only read. A call that was under way when the run stopped is sent again, and may be
-    charged twice.
+    It goes on as it was set up, with its players, prompts and seed. Where hch, a prompt file, or
+    what an alias or a default stands for is another by now, it says so and sends nothing, unless
+    there is --force; so it does with a run that was imported. A run that some process is still
+    working on is refused. A finished one is only read.
+
+    A call that was under way when the run stopped has an unknown outcome: it is listed, counted at
+    its worst case, and sent again once. A call that was given up stays a failure, unless there is
+    --retry-failed, which also opens a finished run again.
 
     Exit status:
-      As of hch ask; also 2 where no run waits, 5 where the run is alive, and 6 where it was made in
-      Python with objects that no command can build.
+      As of hch ask; also 1 where --ask was not answered yes, 2 where no run waits or something is
+      not as it was, 5 where the run is alive, and 6 where it was made in Python with objects that
+      no command can build.
 
     Examples:
       hch resume
       hch resume 260102-030405-6789ab --budget 5usd
+      hch resume 260102 --retry-failed
 
     See also:
-      hch runs, hch show, docs/budget.md
+      hch runs, hch show, hch replay, docs/budget.md
     """
     from hch.commands._person import Nobody, at_terminal
     from hch.commands._report import report
     from hch.commands._running import Place, complete
     from hch.compose import HCH
-    from hch.safe_text import one_line
+    from hch.past import Past
 
     check_filled(RUN=run, budget=budget, store=store)
     with closing(HCH(store=store).kept_in) as kept_in:
         name = find(kept_in, run).run if run else _unfinished(kept_in)
-        person, over = at_terminal(), any(kept_in.events(name, "RunFinished"))
-        hch = HCH.recorded(kept_in, name, person=Nobody() if over else person)
-        going = hch.resume(name, budget=budget)
+        over = not retry_failed and any(kept_in.events(name, "RunFinished"))
+        person, past = at_terminal(), Past(kept_in, name)
+        going = past.hch(person=Nobody() if over else person).resume(
+            name, budget=budget, retry_failed=retry_failed
+        )
+        if going.resumed and not going.resumed.over:
+            _check_changes(name, past.changes(), force=force)
+            _tell_unknown(going, ask=ask, quiet=quiet)
         asked = one_line(going.roots[0].text.body, 60)
         notes = () if run or quiet else (f"goes on with {name}: {asked}",)
         place = Place.of(store, kept_in)
         finished = complete(going, place, quiet=quiet, notes=notes, person=person)
         raise Exit(report(finished, as_json=as_json, quiet=quiet))
+
+
+def _check_changes(name: str, changes: list[str], *, force: bool) -> None:
+    """Tell what is not as it was. Raises UsageError where that is not to be passed over."""
+    for change in changes:
+        tell(f"run {name}: {change}")
+    if changes and not force:
+        raise UsageError(
+            f"run {name} is not as it was when it was started, and nothing was sent: add --force "
+            "to go on with what it was started with, or ask anew"
+        )
+
+
+def _tell_unknown(run: Run, *, ask: bool, quiet: bool) -> None:
+    """List the calls of unknown outcome. Raises Exit where somebody does not want them again."""
+    from hch.commands._report import lost
+
+    assert run.resumed is not None
+    people = {p.model.name for p in run.setup.players if p.model and p.model.by_hand}
+    calls = [c for c in lost(run.resumed.past.trace) if c[1].model not in people]
+    if not calls:
+        return
+    what = "of unknown outcome, counted at its worst case, is"
+    many = "of unknown outcome, counted at their worst case, are"
+    head = f"{count(len(calls), 'call')} {what if len(calls) == 1 else many}"
+    if ask or not quiet:
+        tell(f"{head} sent again:")
+        for node, intent in calls[:LISTED]:
+            tell(f"  node {node}, attempt {intent.attempt}: {one_line(intent.question, 60)}")
+        if len(calls) > LISTED:
+            tell(f"  and {len(calls) - LISTED} more")
+    if ask and not confirmed("send what may have been paid already again?"):
+        tell("nothing was sent, and nothing changed")
+        raise Exit(1)
 
 
 def _unfinished(store: Store) -> str:

@@ -14,9 +14,8 @@ from hch.commands._completion import complete_file, complete_run
 from hch.commands._finding import find
 from hch.commands._given import check_filled
 from hch.commands._page import group
-from hch.commands._terminal import columns, is_terminal, mutter, say, say_json, tell
+from hch.commands._terminal import columns, confirmed, say, say_json, tell
 from hch.commands._words import count, dollars, players, seconds, short
-from hch.errors import UsageError
 from hch.safe_text import one_line
 
 if TYPE_CHECKING:
@@ -109,18 +108,11 @@ def rm(
     check_filled(RUN=names, store=store)
     with closing(HCH(store=store).kept_in) as kept_in:
         doomed = list(dict.fromkeys(find(kept_in, name).run for name in names))
-        if not yes and not _confirmed(doomed):
+        what = f"remove {count(len(doomed), 'run')} for good ({', '.join(doomed)})?"
+        if not yes and not confirmed(what, "--yes"):
             raise Exit(1)
         kept_in.remove(doomed)
     tell(f"removed {', '.join(doomed)}")
-
-
-def _confirmed(names: list[str]) -> bool:
-    """Ask whoever sits there. Raises UsageError where nobody does."""
-    if not is_terminal(sys.stdin):
-        raise UsageError("nobody is there to say yes: add --yes to remove runs without being asked")
-    mutter(f"remove {count(len(names), 'run')} for good ({one_line(', '.join(names))})? [y/N] ")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _table(rows: list[RunRow], width: int) -> str:

@@ -16,6 +16,7 @@ from hch.events import (
     NodeOpened,
     RootOpened,
     RunFinished,
+    RunResumed,
     RunStarted,
 )
 from hch.protocols import RunRow
@@ -94,8 +95,8 @@ def _closed(tally: Tally, event: NodeClosed) -> None:
     tally.nodes[event.key] = event.status
 
 
-def _intended(tally: Tally, _: CallIntended) -> None:
-    tally.calls += 1
+def _intended(tally: Tally, event: CallIntended) -> None:
+    tally.calls += event.attempt > 0  # 0 is not sent
 
 
 def _finished(tally: Tally, event: CallFinished) -> None:
@@ -105,6 +106,10 @@ def _finished(tally: Tally, event: CallFinished) -> None:
 
 def _failed(tally: Tally, event: CallFailed) -> None:
     tally.microusd = _sum(tally.microusd, event.price.microusd)
+
+
+def _resumed(tally: Tally, _: RunResumed) -> None:
+    tally.finished = False
 
 
 def _ended(tally: Tally, _: RunFinished) -> None:
@@ -119,6 +124,7 @@ _STEPS: dict[str, Callable[[Tally, Any], None]] = {
     "CallIntended": _intended,
     "CallFinished": _finished,
     "CallFailed": _failed,
+    "RunResumed": _resumed,
     "RunFinished": _ended,
 }
 

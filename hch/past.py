@@ -1,0 +1,144 @@
+"""A run of a store taken up again: to go on with it, or to play it once more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hch import __version__
+from hch.compose import HCH, by_level
+from hch.config import Config, Defaults, File, look
+from hch.errors import ConfigError, HchError, PromptError, UsageError
+from hch.events import RunStarted
+from hch.prompts import Files, folder, reader, shipped
+from hch.protocols import Person, Store
+from hch.replay import Replay
+from hch.run import Run, roots_of
+from hch.trace import Trace
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a run was started with, as its store tells. Raises StoreError for an unknown run."""
+
+    store: Store
+    run: str
+
+    @cached_property
+    def started(self) -> RunStarted:
+        return Trace(self.store.events(self.run, "RunStarted")).started
+
+    def hch(self, *, person: Person | None = None) -> HCH:
+        """The HCH that the run was started with, at its prices, ready to `resume` it.
+
+        Of the configuration hold the keys, how many requests may be in flight, and the
+        cache's limits. Raises ConfigError where it was made of objects.
+        """
+        recipe = self._recipe()
+        if objects := recipe.pop("objects", []):
+            raise ConfigError(
+                f"run {self.run} was made in Python with its own {' and '.join(objects)}: resume "
+                "it there, by HCH(…).resume(run)"
+            )
+        return HCH(**recipe, **self._kept, person=person, config=_sending())
+
+    def replay(self, *, prompts: str | Path | None = None, hch: HCH | None = None) -> Replay:
+        """The run, to be played once more out of its record; no key is needed, no model is built.
+
+        `prompts` is a folder of prompts to take in the place of the run's own. `hch` is what the
+        run was made with, where that has a strategy that is an object. Raises ConfigError where it
+        is lacking or another, UsageError for an unfinished run.
+        """
+        records = list(self.store.events(self.run))
+        if not Trace(records).finished:
+            raise UsageError(
+                f"run {self.run} is not finished, so its record ends before its tree does: "
+                "go on with it by hch resume first"
+            )
+        recipe = self._recipe()
+        if "strategy" in recipe.pop("objects", []) and hch is None:
+            raise ConfigError(
+                f"run {self.run} was made in Python with its own strategy: replay it there, by "
+                "Past(store, run).replay(hch=HCH(…))"
+            )
+        hch = hch or HCH(**recipe, **self._kept, record=self.started, config=_sending())
+        read: Callable[[str], str] = self.started.prompts.__getitem__
+        if prompts is not None:
+            read = _Edited(reader([folder(prompts)]), read)
+        setup = hch.again(self.run, self.started, read)
+        again = Run(self.run, setup, self.store, roots_of(self.started))
+        return Replay(again, records, edited=prompts is not None)
+
+    def changes(self) -> list[str]:
+        """What is no longer as it was when the run was started, in lines.
+
+        What matters is hch's version, what the same words now mean by the configuration, the
+        prompt files, and whether the run is anybody's own: an imported one says by itself which
+        servers are asked.
+        """
+        return list(self._changes())
+
+    def _changes(self) -> Iterator[str]:
+        started = self.started
+        if any(row.imported for row in self.store.runs() if row.run == self.run):
+            who = ", ".join(dict.fromkeys(started.players))
+            yield f"it was imported, and the file that it came in says who is asked: {who}"
+        if started.version != __version__:
+            yield f"it was started by hch {started.version}, and this is {__version__}"
+        named = started.setup.get("named")
+        if named is None:
+            return
+        now = HCH(**named, depth=len(started.players) - 1, config=Config.read().unsent())
+        try:
+            players = tuple(player.spec for player in now.players)
+        except HchError as error:
+            yield f"its players cannot be made any more: {error}"
+        else:
+            if players != started.players:
+                yield f"its players were {by_level(started.players)}, and are {by_level(players)}"
+        yield from self._edited(now)
+
+    def _edited(self, now: HCH) -> Iterator[str]:
+        """The prompts that are not what they were."""
+        folders = [Path(now.chosen.prompts)] if now.chosen.prompts else []
+        read = reader([*folders, shipped()], now.redaction)
+        for name, text in self.started.prompts.items():
+            try:
+                same = read(name) == text
+            except PromptError:
+                same = False
+            if not same:
+                yield f"the prompt {name} has changed"
+
+    def _recipe(self) -> dict[str, Any]:
+        recipe = dict(self.started.setup)
+        recipe.pop("named", None)
+        return recipe
+
+    @property
+    def _kept(self) -> dict[str, Any]:
+        rates = self.started.rates.items()
+        prices = {name: row.rate() if row else None for name, row in rates}
+        return {"store": self.store, "prices": prices}
+
+
+@dataclass(frozen=True, slots=True)
+class _Edited:
+    """Reads a prompt from where it was edited, else as it was."""
+
+    edited: Files
+    recorded: Callable[[str], str]
+
+    def __call__(self, name: str) -> str:
+        return self.edited(name) if self.edited.file(name) else self.recorded(name)
+
+
+def _sending() -> Config:
+    """Of the configuration, what decides how a run's calls are sent."""
+    now = look().config
+    kept = {"concurrency", "cache_days", "cache_mb"}
+    defaults = Defaults(**now.file.defaults.model_dump(include=kept))
+    return now.model_copy(update={"file": File(defaults=defaults)})
