@@ -89,14 +89,13 @@ def mutter(text: str) -> None:
         return
 
 
-def confirmed(question: str, instead: str = "") -> bool:
+def confirmed(question: str, instead: str) -> bool:
     """Ask whoever sits at the terminal, yes or no.
 
-    Raises UsageError where nobody does; `instead` is the flag that answers in advance.
+    Raises UsageError where nobody does; `instead` is what to do not to be asked.
     """
     if not is_terminal(sys.stdin):
-        hint = f": add {instead} not to be asked" if instead else ""
-        raise UsageError(f"nobody is there to say yes{hint}")
+        raise UsageError(f"nobody is there to say yes: {instead} not to be asked")
     mutter(f"{one_line(question)} [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

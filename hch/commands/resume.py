@@ -138,7 +138,7 @@ def _tell_unknown(run: Run, *, ask: bool, quiet: bool) -> None:
             tell(f"  node {node}, attempt {intent.attempt}: {one_line(intent.question, 60)}")
         if len(calls) > LISTED:
             tell(f"  and {len(calls) - LISTED} more")
-    if ask and not confirmed("send what may have been paid already again?"):
+    if ask and not confirmed("send what may have been paid already again?", "leave --ask out"):
         tell("nothing was sent, and nothing changed")
         raise Exit(1)
 

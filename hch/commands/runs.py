@@ -109,7 +109,7 @@ def rm(
     with closing(HCH(store=store).kept_in) as kept_in:
         doomed = list(dict.fromkeys(find(kept_in, name).run for name in names))
         what = f"remove {count(len(doomed), 'run')} for good ({', '.join(doomed)})?"
-        if not yes and not confirmed(what, "--yes"):
+        if not yes and not confirmed(what, "add --yes"):
             raise Exit(1)
         kept_in.remove(doomed)
     tell(f"removed {', '.join(doomed)}")

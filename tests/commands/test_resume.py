@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from hch import HCH, ScriptedModel
+from hch import HCH, ScriptedModel, __version__
+from hch.events import CallFailed, RunStarted
 from hch.stores.sqlite import SqliteStore
 from tests.commands.terminal import STUBBORN, Done, Screen, hch, install, rules, two_parts
+from tests.test_replay import edited
 
 Typed = Callable[..., Done]
 SLOW = 600.0
@@ -141,3 +143,131 @@ def test_an_unknown_run(typed: Typed) -> None:
     done = typed("resume", "nonesuch")
     assert done.code == 2
     assert done.err.startswith("hch: no run nonesuch in ")
+
+
+@pytest.fixture
+def stopped(typed: Typed, home: Path) -> str:
+    """A run that stopped for want of money before its last calls; its model would go on now."""
+    model = two_parts(home / "rules.toml", fail=["http 500"] * 4)
+    done = typed("ask", "Big?", "--depth", "1", "-m", model, "--budget", "5calls,90ktokens")
+    assert done.code == 3
+    two_parts(home / "rules.toml")
+    return resume_line(done.err)[1]
+
+
+def test_an_edited_prompt_is_said_before_anything_is_sent(
+    typed: Typed, home: Path, stopped: str
+) -> None:
+    configured = edited(home / "mine", "factored/synthesize", "as briefly", "as wordily")
+    (home / "hch.toml").write_text(f'[defaults]\nprompts = "{configured}"\n')
+    store = ("--store", ".local/share/hch/hch.db")
+    before = typed("show", "--json", *store).out
+    refused = typed("resume", "--budget", "9calls,90ktokens", *store)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == (
+        f"hch: run {stopped}: the prompt factored/synthesize has changed\n"
+        f"hch: run {stopped} is not as it was when it was started, and nothing was sent: add "
+        "--force to go on with what it was started with, or ask anew\n"
+    )
+    assert typed("show", "--json", *store).out == before
+    forced = typed("resume", "--force", "--budget", "9calls,90ktokens", *store)
+    assert (forced.code, forced.out) == (0, "three\n")
+    assert typed("replay", "-q", *store) == Done(0, "three\n", "")
+    assert typed("resume", stopped, "-q", *store) == Done(0, "three\n", "")
+
+
+def test_an_alias_that_means_another_model_is_said(typed: Typed, home: Path) -> None:
+    settings = home / "hch.toml"
+    model = two_parts(home / "rules.toml", fail=["http 500"] * 4)
+    settings.write_text(f'[models]\nmine = "{model}"\n')
+    asked = ("ask", "Big?", "--depth", "1", "-m", "mine", "--budget", "5calls,90ktokens")
+    assert typed(*asked).code == 3
+    other = rules(home / "other.toml", {"match": ".", "reply": "other"})
+    settings.write_text(f'[models]\nmine = "{other}"\n')
+    refused = typed("resume", "--budget", "9calls,90ktokens")
+    assert refused.code == 2
+    assert "its players were 0=factored@scripted:" in refused.err
+    assert "other.toml" in refused.err
+    two_parts(home / "rules.toml")
+    done = typed("resume", "--budget", "9calls,90ktokens", "--force")
+    assert (done.code, done.out) == (0, "three\n")
+
+
+def test_another_version_is_said(typed: Typed, home: Path, stopped: str) -> None:
+    with SqliteStore("older.db") as older, SqliteStore(".local/share/hch/hch.db") as store:
+        for record in store.events(stopped):
+            event = record.event
+            if isinstance(event, RunStarted):
+                event = event.model_copy(update={"version": "0.0.1"})
+            older.append(stopped, record.at, event)
+    words = ("resume", "--budget", "9calls,90ktokens", "--store", "older.db")
+    refused = typed(*words)
+    assert refused.code == 2
+    assert f"run {stopped}: it was started by hch 0.0.1, and this is {__version__}\n" in refused.err
+    assert typed(*words, "--force").out == "three\n"
+
+
+def test_an_imported_run_asks_nobody_unless_it_is_told_to(
+    typed: Typed, home: Path, stopped: str
+) -> None:
+    typed("export", stopped, "-o", "run.jsonl")
+    assert typed("import", "run.jsonl", "--store", "mine.db").code == 0
+    words = ("resume", "--budget", "9calls,90ktokens", "--store", "mine.db")
+    refused = typed(*words)
+    assert refused.code == 2
+    assert "it was imported, and the file that it came in says who is asked: " in refused.err
+    assert "factored@scripted:" in refused.err
+    assert typed(*words, "--force").out == "three\n"
+
+
+def test_calls_of_unknown_outcome_are_listed_and_asked_about(
+    typed: Typed, home: Path, stopped: str
+) -> None:
+    place = "crashed.db"
+    with SqliteStore(place) as crashed, SqliteStore(".local/share/hch/hch.db") as store:
+        for record in store.events(stopped):  # killed before the reply to its second call came
+            if isinstance(record.event, CallFailed):
+                break
+            crashed.append(stopped, record.at, record.event)
+    words = ("resume", "--budget", "9calls,90ktokens", "--store", place)
+    nobody = typed(*words, "--ask")
+    assert nobody.code == 2
+    assert nobody.err.endswith("hch: nobody is there to say yes: leave --ask out not to be asked\n")
+    with Screen(*words, "--ask", columns=200) as screen:
+        screen.until("send what may have been paid already again? [y/N] ")
+        screen.type("n\n")
+        said = screen.rest()
+    assert screen.process.returncode == 1
+    assert "1 call of unknown outcome, counted at its worst case, is sent again:" in said
+    assert "node 0.1, attempt 1: Small one?" in said or "node 0.2, attempt 1: Small two?" in said
+    assert "nothing was sent, and nothing changed" in said
+    with SqliteStore(place) as store:
+        assert not list(store.events(stopped, "RunResumed"))
+    with Screen(*words, "--ask", columns=200) as screen:
+        screen.until("[y/N] ")
+        screen.type("y\n")
+        assert "three" in screen.rest()
+    attempts = [
+        t["attempts"]
+        for node in json.loads(typed("show", "--json", "--store", place).out)["nodes"]
+        for t in node["thoughts"]
+    ]
+    assert sorted(attempts) == [1, 1, 1, 2]
+    done = json.loads(typed("resume", stopped, "--json", "-q", "--store", place).out)
+    assert done["unknown"]["calls"] == 1
+
+
+def test_what_was_given_up_is_tried_again_when_it_is_told_to(typed: Typed, home: Path) -> None:
+    model = two_parts(home / "rules.toml", fail=["http 400"])
+    done = typed("ask", "Big?", "--depth", "1", "-m", model)
+    assert done.code == 4
+    run = json.loads(typed("runs", "--json").out)[0]["run"]
+    before = typed("show", "--json").out
+    assert typed("resume", run).code == 4
+    assert typed("show", "--json").out == before
+    assert typed("resume", "--retry-failed").code == 2, "no run waits, unless it is named"
+    two_parts(home / "rules.toml")
+    again = typed("resume", run, "--retry-failed")
+    assert (again.code, again.out) == (0, "three\n")
+    assert json.loads(typed("runs", "--json").out)[0]["status"] == "answered"
+    assert typed("replay", "-q") == Done(0, "three\n", "")
