@@ -51,7 +51,7 @@ endif
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers format integration integration-vllm faults bench bench-peers bench-vllm install clean
+.PHONY: help demo test check lint types layers format integration integration-vllm faults chaos golden bench bench-peers bench-vllm install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -95,6 +95,10 @@ faults: $(DEV) ## run the long form of the trees on a server that fails every fo
 	$(NO_KEYS) HCH_TEST_LONG=1 $(BIN)/python -m pytest tests/test_faulty_trees.py \
 		-o faulthandler_timeout=300 $(ARGS)
 
+chaos: $(DEV) ## try every promise in its long form, with thousands of kills, and print the table
+	$(NO_KEYS) HCH_TEST_LONG=1 $(BIN)/python -m pytest -n auto -q -m promise \
+		-o faulthandler_timeout=1800 $(ARGS)
+
 bench: $(DEV) ## measure trees, large runs and drawing, and write the tables into the docs
 	$(BIN)/python -m benchmarks.tree --write $(ARGS)
 	$(BIN)/python -m benchmarks.large --write
@@ -106,6 +110,9 @@ bench-peers: $(DEV) $(PEERS) ## measure the same tree by other libraries, each i
 bench-vllm: $(DEV) $(TINY)/.made ## measure a vLLM server under hch and under vLLM's own load generator
 	HCH_TEST_VLLM="$(CURDIR)/$(VLLM_ENV)/bin/python" HCH_TEST_TINY="$(CURDIR)/$(TINY)" \
 		$(BIN)/python -m benchmarks.vllm --write $(ARGS)
+
+golden: $(DEV) $(GGUF) $(WEIGHTS) ## make the traces in traces/examples anew, by a small real model (minutes)
+	$(NO_KEYS) $(BIN)/python -m tests.golden "$(WEIGHTS)" $(ARGS)
 
 install: $(DEV) ## make .venv with the package, editable, and what its tests need
 

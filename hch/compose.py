@@ -92,7 +92,8 @@ class HCH:
         """A run with these roots, ready to `finish`; every root is sent the context texts along."""
         roots = self._roots(questions, context)
         self._check_cap(len(roots))
-        return Run.new(self._setup(self._prompts(), *self.cap), self.kept_in, roots)
+        setup = replace(self._setup(self._prompts(), *self.cap), cache=self._cache)
+        return Run.new(setup, self.kept_in, roots)
 
     async def forecast(
         self,
@@ -161,6 +162,8 @@ class HCH:
         again = given_up(past.trace) if retry_failed else ()
         past.leave_out(again)
         resumed = Resumed(past, cap, again)
+        if not resumed.over:
+            setup = replace(setup, cache=self._cache)
         return Run(run, setup, self.kept_in, roots_of(started), resumed=resumed)
 
     def again(
@@ -222,6 +225,12 @@ class HCH:
         return cap_of(self.budget or self.config.file.defaults.budget, self._models)
 
     @property
+    def uncached(self) -> tuple[str, ...]:
+        """The models whose replies the cache does not keep, where there is one."""
+        passing = [m.name for m in self._models if not getattr(m, "lasting", False)]
+        return tuple(passing) if self.chosen.cache else ()
+
+    @property
     def unpriced(self) -> tuple[str, ...]:
         """The models that cost money of which nobody knows how much."""
         return tuple(dict.fromkeys(m.name for m in self._models if m.rate is None))
@@ -274,7 +283,6 @@ class HCH:
             running=self._running,
             redaction=self.redaction,
             priced_by=source(),
-            cache=self._cache,
         )
 
     @cached_property

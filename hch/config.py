@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from hch import settings
 from hch.environment import variables
@@ -28,6 +28,7 @@ __all__ = [
     "PriceRow",
     "home_folder",
     "look",
+    "user_cache",
     "user_file",
 ]
 
@@ -52,12 +53,20 @@ _ELSEWHERE = {
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
+def user_cache(environ: Mapping[str, str] | None = None) -> Path:
+    """Where replies are kept across runs, or would be."""
+    env = variables() if environ is None else environ
+    folder = Path(env.get("XDG_CACHE_HOME") or home_folder(env) / ".cache")
+    return folder / "hch" / "replies.db"
+
+
 class Config(BaseModel):
     """The settings in force, where the nearest `hch.toml` lies, and the keys by variable name.
 
-    `store` is as it is named, and `store_path` what it is as a path: see `kept_in`. `origin` says
-    by dotted key (`defaults.model`) which file and line, or which variable, a setting came from.
-    `strangers` tell of variables that look like settings and are none.
+    `store` is as it is named, and `store_path` what it is as a path: see `kept_in`. `replies` is
+    the file that keeps replies across runs. `origin` says by dotted key (`defaults.model`) which
+    file and line, or which variable, a setting came from. `strangers` tell of variables that look
+    like settings and are none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +76,7 @@ class Config(BaseModel):
     keys: dict[str, SecretStr] = {}
     store: str
     store_path: str | None = None
+    replies: Path = Field(default_factory=user_cache)
     origin: dict[str, str] = {}
     strangers: tuple[str, ...] = ()
 
@@ -173,6 +183,7 @@ def look(start: Path | None = None, environ: Mapping[str, str] | None = None) ->
         },
         store=file.defaults.store or str(root / "traces" / "hch.db" if root else own),
         store_path=_store_path(files, origin, home),
+        replies=user_cache(env),
         origin=origin,
         strangers=tuple(_strangers(env)),
     )

@@ -1,13 +1,13 @@
 """Points at which a test kills this process: `HCH_FAIL=POINT:K`, the K-th time that it comes there.
 
-    group        a group of events is about to be written into the store
-    rows         its rows are written, and not yet committed
-    commit       it is committed, and nobody has been told
-    before-TYPE  an event of that type (`before-CallFinished`) is in the group about to be written
-    after-TYPE   such an event is committed, and nobody has been told
-    migrate      a store is brought up to date, and it is not yet committed
-    remove       runs are removed, and it is not yet committed
-    import       a run is brought in, and it is not yet committed
+group        a group of events is about to be written into the store
+rows         its rows are written, and not yet committed
+commit       it is committed, and nobody has been told
+before-TYPE  an event of that type (`before-CallFinished`) is in the group about to be written
+after-TYPE   such an event is committed, and nobody has been told
+migrate      a store is brought up to date, and it is not yet committed
+remove       runs are removed, and it is not yet committed
+import       a run is brought in, and it is not yet committed
 """
 
 from __future__ import annotations

@@ -36,6 +36,11 @@ class Call:
         return next((end for end in self.ends if isinstance(end, CallFinished)), None)
 
     @property
+    def cached(self) -> bool:
+        """Whether its reply is one of another run, by the cache."""
+        return self.finished is not None and self.finished.attempt == 0
+
+    @property
     def usage(self) -> Usage:
         return Usage(*self.finished.usage) if self.finished else Usage()
 

@@ -31,11 +31,12 @@ class Past:
     def started(self) -> RunStarted:
         return Trace(self.store.events(self.run, "RunStarted")).started
 
-    def hch(self, *, person: Person | None = None) -> HCH:
+    def hch(self, *, person: Person | None = None, cache: bool | None = None) -> HCH:
         """The HCH that the run was started with, at its prices, ready to `resume` it.
 
-        Of the configuration hold the keys, how many requests may be in flight, and the
-        cache's limits. Raises ConfigError where it was made of objects.
+        `cache` says whether it goes by the cache; None is as at the start. Of the configuration
+        hold the keys, how many requests may be in flight, and the cache's limits. Raises
+        ConfigError where it was made of objects.
         """
         recipe = self._recipe()
         if objects := recipe.pop("objects", []):
@@ -43,6 +44,8 @@ class Past:
                 f"run {self.run} was made in Python with its own {' and '.join(objects)}: resume "
                 "it there, by HCH(…).resume(run)"
             )
+        if cache is not None:
+            recipe["cache"] = cache
         return HCH(**recipe, **self._kept, person=person, config=_sending())
 
     def replay(self, *, prompts: str | Path | None = None, hch: HCH | None = None) -> Replay:
@@ -83,13 +86,14 @@ class Past:
 
     def _changes(self) -> Iterator[str]:
         started = self.started
-        if any(row.imported for row in self.store.runs() if row.run == self.run):
+        imported = any(row.imported for row in self.store.runs() if row.run == self.run)
+        if imported:
             who = ", ".join(dict.fromkeys(started.players))
             yield f"it was imported, and the file that it came in says who is asked: {who}"
         if started.version != __version__:
             yield f"it was started by hch {started.version}, and this is {__version__}"
         named = started.setup.get("named")
-        if named is None:
+        if named is None or imported:  # nothing that others name is built or looked into
             return
         now = HCH(**named, depth=len(started.players) - 1, config=Config.read().unsent())
         try:

@@ -1,5 +1,6 @@
 """From a spec string to a plugin: a plugin is a file with a `build(...)`, and nothing lists them.
 
+A plugin whose name is a word of Python has a file that ends in `_` (`import_.py`).
 A spec is `NAME[:ARG][,option=value…]`, with `,,` for a comma in a value; a player is
 `wrapper/…/strategy[@model]`. The parameters of a plugin's `build` are its options: ARG is the
 positional `arg`, options are keyword parameters converted by their annotations, and what hch itself
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from keyword import iskeyword
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -121,7 +123,8 @@ def parse_levels(text: str, depth: int) -> range:
 def names(kind: str) -> list[str]:
     """The plugins of a kind that are installed, by name, without importing them."""
     folder = Path(__file__).parent / kind
-    found = {m.name for m in pkgutil.iter_modules([str(folder)]) if not m.name.startswith("_")}
+    files = {m.name for m in pkgutil.iter_modules([str(folder)]) if not m.name.startswith("_")}
+    found = {name.removesuffix("_") for name in files}
     return sorted(found | set(_foreign(kind)))
 
 
@@ -135,7 +138,8 @@ def load(kind: str, name: str) -> ModuleType:
         )
     foreign = _foreign(kind).get(name)
     try:
-        return foreign.load() if foreign else importlib.import_module(f"hch.{kind}.{name}")
+        file = f"{name}_" if iskeyword(name) else name
+        return foreign.load() if foreign else importlib.import_module(f"hch.{kind}.{file}")
     except ModuleNotFoundError as error:
         raise _missing(kind, name, None if foreign else name, error) from error
 

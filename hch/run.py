@@ -206,6 +206,8 @@ class Run:
         )
         try:
             async with AsyncExitStack() as stack:
+                if setup.cache is not None:
+                    stack.callback(setup.cache.close)
                 for model in models.values():
                     stack.push_async_callback(self._close, model)
                 setup.running[self.id] = asyncio.get_running_loop()
@@ -244,7 +246,7 @@ class Run:
             if not bare.by_hand:  # people have a queue of their own
                 model = Throttled(model, endpoint)
             model = Retrying(model, journal, endpoint, calling.attempts, calling.pause)
-            if self.setup.cache is not None and not bare.by_hand:
+            if self.setup.cache is not None and getattr(bare, "lasting", False):
                 model = Cached(model, self.setup.cache, journal)
             models[bare.name] = Recorded(model, past.replies if past else {})
         self.endpoints = tuple(endpoints.values())

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from hch.stores.sqlite import SqliteStore
-from tests import support
+from tests import promises, support
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """What is run in the background, or by nohup, has these ignored, and so would all it starts."""
+    config.addinivalue_line("markers", "promise: holds the promises in its name")
+    config.pluginmanager.register(promises.Table(), "promises")
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
@@ -38,6 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -52,5 +55,7 @@ def every_node_is_closed(home: Path, request: pytest.FixtureRequest) -> Iterator
     for store in support.STORES:
         support.check_closed(store)
     for path in home.rglob("*.db"):
+        if path.name == "replies.db":  # a cache of replies, which has no nodes
+            continue
         with SqliteStore(str(path)) as store:
             support.check_closed(store)

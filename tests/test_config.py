@@ -418,6 +418,9 @@ def test_every_default_has_its_variable(place: Place) -> None:
         "task": "t",
         "prompts": "p/q",
         "store": "kept.db",
+        "cache": True,
+        "cache_days": 9,
+        "cache_mb": 10,
     }
     assert set(said) == set(Defaults.model_fields)
     config = place.read({f"HCH_{key.upper()}": str(value) for key, value in said.items()})

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 from math import inf
 from pathlib import Path
@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hch import registry
-from hch.errors import StoreError
-from hch.events import RootOpened, RunFinished, RunResumed, RunStopped
+from hch.errors import StoreError, UsageError
+from hch.events import Record, RootOpened, RunFinished, RunResumed, RunStopped
 from hch.protocols import RunRow, Store
 from hch.registry import Spec
 from hch.wire import Amounts
@@ -325,3 +325,116 @@ def test_repeated_texts_in_messages_come_back(store: Store) -> None:
     write(store, "a", *events, started("Why?", shared), closed("k", shared))
     assert [record.event for record in store.events("a")][:100] == events
     assert [record.event.answer for record in store.events("a", "NodeClosed")] == [words(shared)]  # type: ignore[union-attr]
+
+
+def records(events: Iterable[object], run: str = "elsewhere", first: int = 7) -> Iterator[Record]:
+    """Events as they are numbered and timed elsewhere."""
+    for number, event in enumerate(events):
+        yield Record(run=run, seq=first + number, at=50.5 + number, event=event)  # type: ignore[arg-type]
+
+
+def test_a_run_that_is_brought_is_kept_as_one_that_was_imported(store: Store) -> None:
+    write(store, "own", *story())
+    store.bring("a", records(story()))
+    kept = list(store.events("a"))
+    assert [record.event for record in kept] == story()
+    assert [record.seq for record in kept] == list(range(1, len(story()) + 1))
+    assert [record.at for record in kept] == [50.5 + n for n in range(len(story()))]
+    assert {record.run for record in kept} == {"a"}
+    [own, brought] = store.runs()
+    assert (own.imported, brought.imported) == (False, True)
+    assert (brought.run, brought.started, brought.status) == ("a", 50.5, "answered")
+    assert (brought.nodes, brought.calls, brought.tokens) == (own.nodes, own.calls, own.tokens)
+    assert store.check(deep=True) == []
+
+
+def test_a_run_that_was_brought_can_be_gone_on_with(store: Store) -> None:
+    store.bring("a", records(story()[:8]))
+    assert [row.status for row in store.runs()] == ["unfinished"]
+    with store.live("a"):
+        write(store, "a", *story()[8:])
+    assert [record.event for record in store.events("a")] == story()
+    assert [record.seq for record in store.events("a")] == list(range(1, len(story()) + 1))
+    assert [(row.status, row.imported) for row in store.runs()] == [("answered", True)]
+
+
+def test_what_is_brought_is_new(store: Store) -> None:
+    write(store, "a", opened("k"))
+    with pytest.raises(StoreError, match="there is a run a already"):
+        store.bring("a", records(story()))
+    with store.live("b"), pytest.raises(StoreError, match="run b is in use"):
+        store.bring("b", records(story()))
+    with pytest.raises(StoreError, match="run c has no events"):
+        store.bring("c", ())
+    assert [(row.run, row.imported) for row in store.runs()] == [("a", False)]
+    assert [record.event for record in store.events("a")] == [opened("k")]
+
+
+@pytest.mark.parametrize("good", [0, 1, 5000])
+def test_of_a_run_that_cannot_be_brought_nothing_is_kept(store: Store, good: int) -> None:
+    def broken() -> Iterator[Record]:
+        yield from records(finished(f"r{n}", text="long " * 300) for n in range(good))
+        raise ZeroDivisionError
+
+    write(store, "own", *story())
+    with pytest.raises(ZeroDivisionError):
+        store.bring("a", broken())
+    assert [row.run for row in store.runs()] == ["own"]
+    assert store.check(deep=True) == []
+    store.bring("a", records(story()))  # its lock was let go of
+    assert [row.imported for row in store.runs()] == [False, True]
+
+
+def test_a_run_that_was_removed_is_not_an_imported_one_any_more(store: Store) -> None:
+    store.bring("a", records(story()))
+    store.remove(["a"])
+    write(store, "a", *story())
+    assert [row.imported for row in store.runs()] == [False]
+    assert store.check(deep=True) == []
+
+
+def test_a_run_is_brought_from_the_store_itself(store: Store) -> None:
+    write(store, "a", *(opened(f"k{n}", f"{n} long " * 200) for n in range(600)))
+    store.bring("b", store.events("a"))
+    assert [r.event for r in store.events("b")] == [r.event for r in store.events("a")]
+
+
+def test_a_backup_has_all_or_is_refused(store: Store, tmp_path: Path) -> None:
+    to = tmp_path / "copy.db"
+    write(store, "a", *story())
+    store.append("b", 1.0, opened("k"))
+    if store.place == "memory":
+        with pytest.raises(UsageError, match="no file to back up"):
+            store.backup(to)
+        return
+    store.backup(to)
+    with pytest.raises(UsageError, match=r"there is .*copy\.db already"):
+        store.backup(to)
+    copy = registry.build("stores", Spec("sqlite", str(to)))
+    assert copy.runs() == store.runs()
+    for run in ("a", "b"):
+        assert list(copy.events(run)) == list(store.events(run))
+    assert copy.check(deep=True) == []
+    copy.close()
+
+
+def test_what_was_removed_gives_its_room_back(store: Store) -> None:
+    assert store.vacuum() == (0, 0)
+    for run in ("a", "b"):
+        write(store, run, *(finished(f"{run}{n}", text=f"{run}{n} " * 500) for n in range(200)))
+    kept = list(store.events("b"))
+    _, whole = store.vacuum()
+    store.remove(["a"])
+    before, after = store.vacuum()
+    assert before >= whole
+    assert after < 0.7 * whole or store.place == "memory"
+    assert list(store.events("b")) == kept
+    write(store, "c", *story())
+    assert store.check(deep=True) == []
+
+
+def test_no_room_is_given_back_while_a_run_is_alive(store: Store) -> None:
+    write(store, "a", *story()[:-1])
+    with store.live("a"), pytest.raises(StoreError, match=r"run a .*is alive"):
+        store.vacuum()
+    store.vacuum()

@@ -123,13 +123,13 @@ def test_odd_characters_come_through_and_can_be_sent_on():
     assert result.trace.node("0.1").answer.text.body == odd.strip()
 
 
-def test_endless_questions_end_by_the_level():
+def test_I10_endless_questions_end_by_the_level():  # noqa: N802
     result = ask(wild(lambda r: decomposition(f"{r.question} why?", f"{r.question} how?")), depth=5)
     assert result.status == "answered"
     assert len(list(result.trace.nodes())) == 2**6 - 1
 
 
-def test_of_a_hundred_thousand_questions_sixteen_are_asked_and_the_rest_refused():
+def test_I10_of_a_hundred_thousand_questions_sixteen_are_asked_and_the_rest_refused():  # noqa: N802
     many = decomposition(*(f"what is {i}?" for i in range(100_000)))
     prompts = []
 
@@ -150,7 +150,7 @@ def test_of_a_hundred_thousand_questions_sixteen_are_asked_and_the_rest_refused(
     assert len(prompts[-1]) < 20_000
 
 
-def test_a_question_of_five_megabytes_is_refused_and_its_asker_told():
+def test_I10_a_question_of_five_megabytes_is_refused_and_its_asker_told():  # noqa: N802
     result = ask(wild(decomposition("x" * 5_000_000, "a?")), depth=1)
     refused, asked = result.trace.roots[0].asks
     assert refused.refusal == "the question is longer than 65536 bytes"

@@ -65,6 +65,7 @@ def root(
       HCH_DEPTH, …  So has each of [defaults] in hch.toml its variable.
       XDG_CONFIG_HOME  Instead of ~/.config, below.
       XDG_DATA_HOME  Instead of ~/.local/share, below.
+      XDG_CACHE_HOME  Instead of ~/.cache, below.
       NO_COLOR  Set to anything, it keeps the tree without colours.
 
     Files:
@@ -72,6 +73,7 @@ def root(
       ~/.config/hch/hch.toml  Settings for wherever there are no others.
       traces/hch.db  The runs, beside the hch.toml that was found.
       ~/.local/share/hch/hch.db  The runs where none was found.
+      ~/.cache/hch/replies.db  Replies that --cache keeps across runs.
 
     Exit status:
       0  Answered, and clean: every node below answered; or done.

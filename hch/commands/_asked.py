@@ -77,4 +77,6 @@ def notices(hch: HCH) -> Iterator[str]:
         yield f"capped at {cap}, since it costs money; --budget changes that"
     for name in hch.unpriced:
         yield f"{name} has no known price: its cost is not counted; [prices] in hch.toml gives one"
+    for name in hch.uncached:
+        yield f"the cache keeps nothing of {name}, whose name may stand for another one elsewhere"
     yield from hch.config.strangers

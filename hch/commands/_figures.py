@@ -79,7 +79,7 @@ def _thought(thought: Thought, call: Call | None) -> dict[str, Any]:
         "finish": done and done.finish,
         "text": done and done.text,
         "usage": asdict(call.usage) if call else None,
-        "attempts": len(call.intents) if call else 0,
+        "attempts": sum(i.attempt > 0 for i in call.intents) if call else 0,
         "price": Amounts.of(call.price).model_dump() if call else None,
         "given_up": call.given_up.kind if call and call.given_up else None,
     }

@@ -12,29 +12,46 @@ from hch.commands._terminal import say_json, say_raw, tell
 from hch.commands._words import cost, count, listed, seconds, tokens
 from hch.errors import HchError
 from hch.events import CallIntended
+from hch.recording import given_up
 from hch.run import Result
 from hch.trace import UNCLEAN, Node, Trace
 from hch.wire import Amounts
 
 
 def report(finished: Finished, *, as_json: bool, quiet: bool) -> int:
-    """Print a run's one answer, then the closing line; the exit code."""
+    """Print a run's one answer, then the closing line; the exit code.
+
+    Where a call was given up, how to try it again is said too.
+    """
     [result] = finished.results
+    _say(result, finished, as_json=as_json)
+    if result.status != "answered":
+        tell(f"no answer ({result.status}): {result.reason}{_enlarged(result)}")
+    if not quiet:
+        tell(_closing(result, finished))
+    if (result.status != "answered" or not quiet) and (again := _again(result, finished)):
+        tell(again)
+    if result.status == "answered":
+        return 0 if result.clean else 4
+    return 3 if result.status == "truncated" else 1
+
+
+def _say(result: Result, finished: Finished, *, as_json: bool) -> None:
+    """The answer on stdout. Raises HchError, with how to have it again, where it cannot be said."""
+    again = ("resume", result.run, "--json") if as_json else ("resume", result.run)
+    command = finished.place.command(*again)
+    kept = f"the answer is kept: {command}" if command else ""
     try:
         if as_json:
             say_json(as_object(result))
         elif result.text is not None:
             say_raw(result.text)
     except HchError as error:
-        show = finished.place.command("show", result.run)
-        raise HchError("; the answer is kept: ".join(filter(None, (str(error), show)))) from error
-    if result.status != "answered":
-        tell(f"no answer ({result.status}): {result.reason}{_enlarged(result)}")
-    if not quiet:
-        tell(_closing(result, finished))
-    if result.status == "answered":
-        return 0 if result.clean else 4
-    return 3 if result.status == "truncated" else 1
+        raise HchError("; ".join(filter(None, (str(error), kept)))) from error
+    except KeyboardInterrupt:
+        if kept:
+            tell(kept)
+        raise
 
 
 def as_object(result: Result) -> dict[str, Any]:
@@ -107,18 +124,30 @@ def uncertain(trace: Trace, *, running: bool = False) -> str:
 
 
 def totals(trace: Trace) -> str:
-    """`7 nodes, 12 calls, 3.4k tok, $0.004`."""
+    """`7 nodes, 12 calls, 2 from the cache, 3.4k tok, $0.004`."""
     used = [call.usage for call in trace.calls.values()]
     total = sum(usage.input + usage.output for usage in used)
+    cached = sum(1 for call in trace.calls.values() if call.cached)
     priced = all(rate is not None for rate in trace.started.rates.values())
     return listed(
         (
             count(sum(1 for _ in trace.nodes()), "node"),
             count(len(trace.calls), "call"),
+            f"{cached} from the cache" if cached else "",
             tokens(total) if total else "",
             cost(trace.bill.microusd, priced=priced) if trace.calls else "",
         )
     )
+
+
+def _again(result: Result, finished: Finished) -> str:
+    """How calls that were given up are tried again; empty where none was, or none can be."""
+    given = len(given_up(result.trace))
+    command = finished.place.command("resume", result.run, "--retry-failed")
+    if not given or result.clean or not command:
+        return ""
+    was, it = ("was", "it") if given == 1 else ("were", "them")
+    return f"{count(given, 'call')} {was} given up; try {it} again with: {command}"
 
 
 def _closing(result: Result, finished: Finished) -> str:

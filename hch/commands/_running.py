@@ -6,11 +6,13 @@ import asyncio
 import os
 import resource
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from shlex import quote
 from string import ascii_letters, digits
+from typing import Any, Self
 
 import typer
 
@@ -86,7 +88,8 @@ def complete(
 
     Where it stops before that, it is said why and how to go on, and the command ends: with the
     error's exit code, with 128 and the signal's number after SIGINT (Ctrl-C),
-    SIGTERM and SIGHUP. A `person` who plays sees nothing of what the others are asked.
+    SIGTERM and SIGHUP. How to go on is not said where nothing is kept of the run. A `person` who
+    plays sees nothing of what the others are asked.
     """
     _allow_files(run.setup.calling.concurrency + SPARE_FILES)
     by_hand = any(player.model and player.model.by_hand for player in run.setup.players)
@@ -95,9 +98,9 @@ def complete(
         person.sits_at(run, progress)
     run.watch = progress.watch
     resume = place.command("resume", run.id)
-    stop = Stop(f"hch: go on with: {resume}\n" if resume else "", progress, person)
+    stop = Stop(f"hch: go on with: {resume}\n" if resume else "", run, progress, person)
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with stop, asyncio.Runner(loop_factory=_loop_factory()) as runner:
             results = runner.run(_finish(run, progress, stop))
     except HchError as error:
         if not progress.begun:
@@ -112,8 +115,7 @@ def complete(
             tell(f"go on with: {place.command('resume', run.id, *more)}")
         raise typer.Exit(error.exit_code) from None
     except BaseException as error:
-        if progress.begun:
-            mutter(stop.line)
+        stop.say(kept=progress.begun or _is_kept(run))
         if stop.caught is None or not isinstance(error, asyncio.CancelledError):
             raise
         raise typer.Exit(128 + stop.caught) from None
@@ -123,55 +125,93 @@ def complete(
 class Stop:
     """Turns the first signal into the cancelling of a task, which then commits and closes nodes.
 
-    A second signal ends the process at once, the terminal as it was; `line` says how to go on.
+    A second signal ends the process at once, the terminal as it was; `line` says how to go on. As a
+    context manager it hears signals, and raises CancelledError at the end where one came when there
+    was no task to cancel. Its handlers are Python's, which a loop that is held up does not stop.
     """
 
-    def __init__(self, line: str, progress: Progress, person: PersonAtTerminal | None) -> None:
-        self.line = line
+    def __init__(
+        self, line: str, run: Run, progress: Progress, person: PersonAtTerminal | None
+    ) -> None:
+        self.caught: signal.Signals | None = None
+        self._line = line
+        self._run = run
         self._progress = progress
         self._person = person
-        self.caught: signal.Signals | None = None
-        self._heard: list[signal.Signals] = []
+        self._cancel: Callable[[], object] | None = None
+        self._before: dict[signal.Signals, Any] = {}
+        self._said = False
 
-    def listen(self, task: asyncio.Task[list[Result]]) -> None:
-        """For the first signal, from inside the task's running loop."""
-        loop = asyncio.get_running_loop()
-        self._heard = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]  # nohup
-        for number in self._heard:
-            loop.add_signal_handler(number, partial(self._first, number, task))
+    def __enter__(self) -> Self:
+        for number in SIGNALS:
+            if (handler := signal.getsignal(number)) is not signal.SIG_IGN:  # as nohup has it
+                self._before[number] = handler
+                signal.signal(number, self._first)
+        return self
 
-    def leave(self) -> None:
-        """Listen no more, unless it is for the second signal."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.caught is None:
-            loop = asyncio.get_running_loop()
-            for number in self._heard:
-                loop.remove_signal_handler(number)
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+        elif kind is None:
+            raise asyncio.CancelledError
 
-    def _first(self, number: signal.Signals, task: asyncio.Task[list[Result]]) -> None:
-        self.leave()
-        self.caught = number
-        for again in self._heard:
+    @contextmanager
+    def cancelling(self, task: asyncio.Task[list[Result]]) -> Iterator[None]:
+        """Cancel this task, from inside whose loop this is called, at the first signal."""
+        loop = asyncio.get_running_loop()
+        self._cancel = partial(loop.call_soon_threadsafe, task.cancel)
+        if self.caught is not None:
+            raise asyncio.CancelledError
+        try:
+            yield
+        finally:
+            self._cancel = None
+
+    def say(self, *, kept: bool) -> None:
+        """Which signal it was, if it was one, and how to go on, if something is `kept`."""
+        mutter(self._words(kept=kept))
+        self._said = True
+
+    def _words(self, *, kept: bool) -> str:
+        which = f"hch: stopped by {self.caught.name}\n" if self.caught else ""
+        return which + (self._line if kept else "")
+
+    def _first(self, number: int, _frame: object) -> None:
+        self.caught = signal.Signals(number)
+        for again in self._before:
             signal.signal(again, self._second)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes may say so twice
-        task.cancel()
+        if self._cancel is not None:
+            self._cancel()
 
     def _second(self, number: int, _frame: object) -> None:
         if self._person is not None:
             self._person.restore()
-        last_words(f"{self._progress.restoring}\n{self.line}")
+        if not self._said:
+            kept = self._progress.begun or self._run.resumed is not None
+            last_words(f"{self._progress.restoring}\n{self._words(kept=kept)}")
         os._exit(128 + number)
+
+
+def _is_kept(run: Run) -> bool:
+    """Whether anything of a run is in its store, once what is on its way there has arrived."""
+    try:
+        run.store.last(run.id)
+    except HchError:
+        return False
+    return True
 
 
 async def _finish(run: Run, progress: Progress, stop: Stop) -> list[Result]:
     task = asyncio.current_task()
     assert task is not None
-    stop.listen(task)
-    progress.start()
-    try:
-        return await run.finish()
-    finally:
-        progress.stop()
-        stop.leave()
+    with stop.cancelling(task):
+        progress.start()
+        try:
+            return await run.finish()
+        finally:
+            progress.stop()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import io
 import json
 import os
 import select
+import stat
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
@@ -37,7 +39,7 @@ codecs.register_error("hch.plain", _plainly)
 
 
 def say(text: str) -> None:
-    """Write text of our own and a newline to stdout. A reader that left is no error.
+    """Write text of our own and a newline to stdout. A reader or a terminal that left is no error.
 
     Raises HchError where stdout cannot take it (a full disk).
     """
@@ -101,9 +103,13 @@ def confirmed(question: str, instead: str) -> bool:
 
 
 def last_words(text: str) -> None:
-    """Write to stderr from where a write may have been interrupted, just before the end."""
+    """Write to stderr from where a write may have been interrupted, just before the end.
+
+    Nothing is written where that would have to wait for somebody to read.
+    """
     with suppress(OSError, ValueError, AttributeError):
-        os.write(sys.stderr.fileno(), text.encode(sys.stderr.encoding or "utf-8", "hch.plain"))
+        if select.select((), (sys.stderr,), (), 0)[1]:
+            os.write(sys.stderr.fileno(), text.encode(sys.stderr.encoding or "utf-8", "hch.plain"))
 
 
 class Narration(io.TextIOBase):
@@ -203,11 +209,21 @@ def _write(text: str, errors: str = "hch.plain") -> None:
     try:
         sys.stdout.write(encodable(text, sys.stdout.encoding or "utf-8", errors) + "\n")
         sys.stdout.flush()
-    except BrokenPipeError:
-        _to_nowhere(sys.stdout)
     except OSError as error:
+        left = _left(error, sys.stdout)
         _to_nowhere(sys.stdout)
-        raise HchError(f"stdout cannot be written: {error.strerror}") from error
+        if not left:
+            raise HchError(f"stdout cannot be written: {error.strerror}") from error
+    except KeyboardInterrupt:  # what is left of it would hold up the end as it held up the start
+        _to_nowhere(sys.stdout)
+        raise
+
+
+def _left(error: OSError, stream: TextIO) -> bool:
+    """Whether nobody reads a stream any more: its pipe broke, or its terminal was closed."""
+    if error.errno == errno.EIO:
+        return stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
+    return isinstance(error, BrokenPipeError)
 
 
 def encodable(text: str, encoding: str, errors: str = "hch.plain") -> str:

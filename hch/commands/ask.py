@@ -105,6 +105,14 @@ def ask(
             autocompletion=complete_folder,
         ),
     ] = None,
+    cache: Annotated[
+        bool | None,
+        Option(
+            "--cache/--no-cache",
+            help="Take replies to equal requests of earlier runs, and keep new ones. [no-cache]",
+            rich_help_panel="What is sent",
+        ),
+    ] = None,
     seed: Annotated[
         int | None, Option(metavar="N", help="Of all that is random. [0]", rich_help_panel="Limits")
     ] = None,
@@ -235,6 +243,7 @@ def ask(
         "answer_tokens": answer_tokens,
         "concurrency": concurrency,
         "store": store,
+        "cache": cache,
         "person": (person := at_terminal()) or (Nobody() if dry_run else None),
     }
     config = Config.read()

@@ -58,6 +58,10 @@ def resume(
     force: Annotated[
         bool, Option("--force", help="Go on also where something is not as it was.")
     ] = False,
+    cache: Annotated[
+        bool | None,
+        Option("--cache/--no-cache", help="Take equal replies of other runs. [as at the start]"),
+    ] = None,
     as_json: Annotated[bool, Option("--json", help="Print one JSON object instead.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Errors only on stderr.")] = False,
 ) -> None:
@@ -96,7 +100,7 @@ def resume(
         name = find(kept_in, run).run if run else _unfinished(kept_in)
         over = not retry_failed and any(kept_in.events(name, "RunFinished"))
         person, past = at_terminal(), Past(kept_in, name)
-        going = past.hch(person=Nobody() if over else person).resume(
+        going = past.hch(person=Nobody() if over else person, cache=cache).resume(
             name, budget=budget, retry_failed=retry_failed
         )
         if going.resumed and not going.resumed.over:

@@ -55,10 +55,12 @@ class Transport(Protocol):
 class HttpModel:
     """One model at one address; a `Model`. Without a key it is free.
 
-    `least_tokens` is the fewest that a reply of it may be limited to.
+    `least_tokens` is the fewest that a reply of it may be limited to. It is `lasting`: its name
+    tells it from all others, so that its replies can be kept for other runs.
     """
 
     by_hand = False
+    lasting = True
     at_once: int | None = None
 
     def __init__(

@@ -15,7 +15,9 @@ import json
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii
 from math import inf, isfinite
-from typing import Any
+from operator import call
+from types import NoneType
+from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 from hch.events import Event
 from hch.wire import Amounts, Wire
@@ -23,33 +25,39 @@ from hch.wire import Amounts, Wire
 LONG = 200
 
 _REMEMBERED = 2_000_000
+_PLAIN: dict[str | bool | None, str] = {None: "null", True: "true", False: "false"}
+_EMPTY = {tuple: "[]", list: "[]", dict: "{}", NoneType: "null"}
+_AMOUNTS = "{" + ",".join(f'"{name}":%s' for name in Amounts.model_fields) + "}"
+
+Way: TypeAlias = Callable[[Any], str]
+"""How the value of one field becomes JSON."""
 
 
-class Strings(dict[str, str]):
+class Strings(dict[str | bool | None, str]):
     """How each string of a run is written: between quotes, or as the mark of a text.
 
-    A string met before is a look-up without any Python, which halves the time that packing takes.
-    `odd` counts what the JSON alone would not tell apart; such strings are not remembered.
+    One met before is a look-up without any Python, and so are None, True and False. `odd` counts
+    the strings that make a mark of ours where they are a dict's only key; they are not remembered.
     """
 
     def __init__(self, name: Callable[[str], int]) -> None:
-        super().__init__()
+        super().__init__(_PLAIN)
         self.odd = 0
         self.names: dict[str, int] = {}
         self._name = name
         self._characters = 0
 
     def __missing__(self, text: str) -> str:
-        if len(text) >= LONG:
+        written = encode_basestring_ascii(text) if len(text) < LONG else ""
+        if not written or ("\\ud" in written and surrogates(text)):
             written = f'{{"$text":{self.number(text)}}}'
-        else:
-            written = encode_basestring_ascii(text)
-            if text.startswith("$") or ("\\ud" in written and surrogates(text)):
-                self.odd += 1
-                return written
+        elif text.startswith("$"):
+            self.odd += 1
+            return written
         self._characters += len(text) + 100
         if self._characters > _REMEMBERED:
             self.clear()
+            self.update(_PLAIN)
             self.names.clear()
             self._characters = 0
         self[text] = written
@@ -64,52 +72,85 @@ class Strings(dict[str, str]):
 
 
 class Packer:
-    """Packs the events of one run; `name` gives a text a number, each while it is remembered."""
+    """Packs the events of one run; `name` gives a text a number, each while it is remembered.
+
+    Each class of events is written by a shape: what stands round the values of its fields, and how
+    each of these is written, which its type says. That takes half the time of a general encoder.
+    """
 
     def __init__(self, name: Callable[[str], int]) -> None:
         self._strings = Strings(name)
-        self._blobs: list[bytes] = []
+        self._blob = b""
+        self._shapes: dict[type[Wire], tuple[list[str], list[Way]]] = {}
         make = getattr(json.encoder, "c_make_encoder", None)  # json's own, but for our strings
         self._encode: Callable[[Any, int], tuple[str, ...]] | None = make and make(
-            None, self._plain, self._strings.__getitem__, None, ":", ",", False, False, False
+            None, _fields, self._strings.__getitem__, None, ":", ",", False, False, False
         )
 
     def pack(self, event: Event) -> tuple[str, bytes]:
         """An event's JSON, and its bytes. Raises TypeError for what is not JSON-like."""
-        self._blobs.clear()
-        body = self._quickly(event)
-        if body is None:
-            self._blobs.clear()
-            data = self._walk(event.model_dump())
-            body = json.dumps(data, separators=(",", ":"), allow_nan=False)
-        return body, self._blobs.pop() if self._blobs else b""
+        self._blob = b""
+        return self._model(event), self._blob
 
-    def _quickly(self, event: Event) -> str | None:
-        """The JSON by the C encoder; None where there is none, or something odd in the event."""
-        if self._encode is None:
-            return None
+    def _model(self, value: Wire | None) -> str:
+        if value is None:
+            return "null"
+        pieces, ways = self._shapes.get(type(value)) or self._shape(type(value))
+        pieces = pieces.copy()
+        pieces[1::2] = map(call, ways, value.__dict__.values())
+        return "".join(pieces)
+
+    def _shape(self, kind: type[Wire]) -> tuple[list[str], list[Way]]:
+        pieces, ways = ["{"], []
+        for name, field in kind.model_fields.items():
+            pieces[-1] += f'"{name}":'
+            pieces += ["", ","]
+            ways.append(self._way(field.annotation))
+        pieces[-1] = "}"
+        self._shapes[kind] = pieces, ways
+        return pieces, ways
+
+    def _way(self, hint: Any) -> Way:
+        kinds = set(get_args(hint)) or {hint}
+        if get_origin(hint) is Literal or kinds <= {str, bool, NoneType}:
+            return self._strings.__getitem__
+        if hint is int:
+            return repr
+        if hint is bytes:
+            return self._bytes
+        if hint is Amounts:
+            return _amounts
+        kind = next(iter(kinds - {NoneType}))
+        if kinds <= {kind, NoneType} and isinstance(kind, type) and issubclass(kind, Wire):
+            return self._model
+        return self._value
+
+    def _bytes(self, value: bytes) -> str:
+        if self._blob:
+            raise TypeError("an event cannot keep bytes in two fields")
+        self._blob = value
+        return f'{{"$blob":{len(value)}}}'
+
+    def _value(self, value: Any) -> str:
+        """Any JSON-like value, by the C encoder if there is one and nothing odd in the value."""
+        if not value and (empty := _EMPTY.get(type(value))) is not None:
+            return empty
+        body = None if self._encode is None else self._quickly(value, self._encode)
+        if body is None:
+            body = json.dumps(self._walk(value), separators=(",", ":"), allow_nan=False)
+        return body
+
+    def _quickly(self, value: Any, encode: Callable[[Any, int], tuple[str, ...]]) -> str | None:
         self._strings.odd = 0
         try:
-            body = "".join(self._encode(event.__dict__, 0))
+            body = "".join(encode(value, 0))
         except ValueError:  # an infinite number
             return None
-        # A mark of ours is odd as well; and a long key became one.
-        return None if self._strings.odd != len(self._blobs) or "}:" in body else body
-
-    def _plain(self, value: Any) -> Any:
-        kind = type(value)
-        if Wire in kind.__mro__:  # pydantic's isinstance is Python, and slow
-            fields = value.__dict__
-            if kind is Amounts and inf in fields.values():
-                return {name: None if n == inf else n for name, n in fields.items()}
-            return fields
-        if isinstance(value, bytes) and not self._blobs:
-            self._blobs.append(value)
-            return {"$blob": len(value)}
-        raise TypeError(f"a {kind.__name__} cannot be kept in an event")
+        # A mark of ours is odd, and so is a key that became one.
+        return None if self._strings.odd or "}:" in body else body
 
     def _walk(self, value: Any) -> Any:
-        """The same by hand, for an event with something odd in it."""
+        """The same by hand, for a value with something odd in it."""
         if isinstance(value, str):
             long = len(value) >= LONG or surrogates(value)
             return {"$text": self._strings.number(value)} if long else value
@@ -121,7 +162,21 @@ class Packer:
             return {"$dict": list(walked.items())} if marked else walked
         if isinstance(value, list | tuple):
             return [self._walk(item) for item in value]
-        return self._plain(value) if isinstance(value, bytes) else value
+        return self._walk(_fields(value)) if isinstance(value, Wire) else value
+
+
+def _amounts(value: Amounts) -> str:
+    return (_AMOUNTS % tuple(value.__dict__.values())).replace("inf", "null")
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """A model within a value, as a dict."""
+    if not isinstance(value, Wire):
+        raise TypeError(f"a {type(value).__name__} cannot be kept in an event")
+    fields = value.__dict__
+    if isinstance(value, Amounts):
+        return {name: None if n == inf else n for name, n in fields.items()}
+    return fields
 
 
 class Unpacker:

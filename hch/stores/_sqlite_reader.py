@@ -14,14 +14,18 @@ from pydantic import ValidationError
 from hch.errors import StoreError
 from hch.events import Record
 from hch.stores._codec import Unpacker
-from hch.stores._sqlite_schema import DAMAGE, DAMAGED, RUN_BITS, damaged, translated
+from hch.stores._sqlite_errors import DAMAGE, DAMAGED, damaged, translated
+from hch.stores._sqlite_schema import RUN_BITS
 
 LAST = (1 << RUN_BITS) - 1
 
 _CACHED_CHARACTERS = 8_000_000
-_ALL = "SELECT id, at, body FROM event_log WHERE id > ? AND id <= ? ORDER BY id LIMIT 256"
+_ALL = """
+SELECT id, at, body, raw FROM event_log LEFT JOIN replies USING (id)
+WHERE id > ? AND id <= ? ORDER BY id LIMIT 256
+"""
 _SOME = """
-SELECT id, at, body FROM event_log
+SELECT id, at, body, raw FROM event_log LEFT JOIN replies USING (id)
 WHERE id > ? AND id <= ? AND type IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT 256
 """
 
@@ -35,7 +39,7 @@ class Reader:
         self._lock = RLock()
         self._texts: dict[int, str] = {}
         self._cached = 0
-        self._unpacker = Unpacker(self._text)
+        self._unpacker = Unpacker(self.text)
 
     def query(self, sql: str, *values: Any) -> list[Any]:
         with self._lock, translated(self._path):
@@ -51,35 +55,14 @@ class Reader:
         while rows := self.query(_SOME if types else _ALL, done, base + last, *some):
             if not types and rows[-1][0] != done + len(rows):
                 raise self._lacking(f"events of run {run}")
-            for id_, at, body in rows:
-                yield self._record(run, id_, at, body)
+            for row in rows:
+                yield self._record(run, *row)
             done = rows[-1][0]
         if not types and last != LAST and done != base + last:
             raise self._lacking(f"events of run {run}")
 
-    def close(self) -> None:
-        with self._lock:
-            self._db.close()
-
-    def __del__(self) -> None:
-        self._db.close()
-
-    def _record(self, run: str, id_: int, at: float, body: str) -> Record:
-        seq = id_ & LAST
-        with self._lock:
-            try:
-                blob = self._blob(id_) if '{"$blob":' in body else b""
-                event = self._unpacker.unpack(body, blob)
-                return Record.model_validate({"run": run, "seq": seq, "at": at, "event": event})
-            except DAMAGE as error:
-                why = f"event {seq} of run {run} cannot be read: {_why(error)}"
-                raise damaged(self._path, why) from error
-
-    def _blob(self, id_: int) -> bytes:
-        rows = self.query("SELECT raw FROM replies WHERE id = ?", id_)
-        return rows[0][0] if rows else b""
-
-    def _text(self, name: int) -> str:
+    def text(self, name: int) -> str:
+        """The text of that id."""
         if (known := self._texts.get(name)) is not None:
             return known
         rows = self.query("SELECT body FROM texts WHERE id = ?", name)
@@ -93,6 +76,23 @@ class Reader:
                 self._cached = len(text)
             self._texts[name] = text
         return text
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def __del__(self) -> None:
+        self._db.close()
+
+    def _record(self, run: str, id_: int, at: float, body: str, raw: bytes | None) -> Record:
+        seq = id_ & LAST
+        with self._lock:
+            try:
+                event = self._unpacker.unpack(body, raw or b"")
+                return Record.model_validate({"run": run, "seq": seq, "at": at, "event": event})
+            except DAMAGE as error:
+                why = f"event {seq} of run {run} cannot be read: {_why(error)}"
+                raise damaged(self._path, why) from error
 
     def _lacking(self, what: str) -> StoreError:
         return StoreError(

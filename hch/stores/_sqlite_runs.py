@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from hch.errors import StoreError
@@ -16,7 +17,7 @@ from hch.stores._sqlite_schema import RUN_BITS
 
 LIST = """
 SELECT run, started, question, players, roots, status, nodes, calls, tokens, microusd,
-  max(0.0, ended - started)
+  max(0.0, ended - started), id IN (SELECT id FROM imported_runs)
 FROM run_ids JOIN run_index USING (id) ORDER BY started DESC, id DESC
 """
 """SQL whose rows `listed` reads."""
@@ -44,19 +45,15 @@ DELETE FROM texts WHERE id IN (SELECT value FROM json_each(?))
   AND NOT EXISTS (SELECT 1 FROM text_refs f WHERE f.text = texts.id)
   AND NOT EXISTS (SELECT 1 FROM run_ids r WHERE r.id = texts.id >> 32)
 """
-_LACKING = """
-SELECT run FROM run_ids r LEFT JOIN run_index i USING (id)
-WHERE i.last IS NOT (
-  SELECT count(*) FROM event_log e WHERE e.id > r.id << 32 AND e.id < (r.id + 1) << 32)
-LIMIT ?
-"""
-_FAULTS = 10
-"""How many faults of each kind are told."""
 
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing, and nobody else writes meanwhile."""
+    """All or nothing, and nobody else writes meanwhile. Within another it is part of that."""
+    within = db.in_transaction
+    if within:
+        yield
+        return
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -69,7 +66,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 def listed(row: Any) -> RunRow:
     """The row of the index that `LIST` gave. Raises ValueError or TypeError for a damaged one."""
-    run, started, question, players, *rest = row
+    run, started, question, players, *rest, imported = row
     named = json.loads(players)
     texts = [run, question, rest[1], *named]
     numbers = [started, rest[0], *rest[2:]]
@@ -79,7 +76,7 @@ def listed(row: Any) -> RunRow:
         and all(isinstance(value, int | float) for value in numbers)
     ):
         raise ValueError(f"run {run!r} is not listed as it was written")
-    return RunRow(run, started, question, tuple(named), *rest)
+    return replace(RunRow(run, started, question, tuple(named), *rest), imported=bool(imported))
 
 
 def begin(db: sqlite3.Connection, run: str) -> tuple[int, Tally]:
@@ -93,7 +90,13 @@ def begin(db: sqlite3.Connection, run: str) -> tuple[int, Tally]:
 
 def save(db: sqlite3.Connection, number: int, tally: Tally) -> None:
     """Write a run's row of the index. Raises StoreError where the run is no longer there."""
-    values = (
+    if not db.execute(_SAVE, (*values(tally), number)).rowcount:
+        raise StoreError(f"run {tally.run} was removed while it was being written")
+
+
+def values(tally: Tally) -> tuple[Any, ...]:
+    """A run's row of the index, but for its number, in the order of its columns."""
+    return (
         tally.last,
         tally.started,
         tally.ended,
@@ -108,8 +111,6 @@ def save(db: sqlite3.Connection, number: int, tally: Tally) -> None:
         len(tally.nodes),
         tally.status(),
     )
-    if not db.execute(_SAVE, (*values, number)).rowcount:
-        raise StoreError(f"run {tally.run} was removed while it was being written")
 
 
 def rebuild(db: sqlite3.Connection, reader: Reader) -> None:
@@ -123,19 +124,6 @@ def rebuild(db: sqlite3.Connection, reader: Reader) -> None:
             save(db, number, tally)
 
 
-def faults(db: sqlite3.Connection, version: int) -> list[str]:
-    """What is wrong with a file of that version, as far as SQLite and a count of events can tell.
-
-    Raises sqlite3.Error where so much is wrong that this cannot be told.
-    """
-    rows = db.execute(f"PRAGMA quick_check({_FAULTS})").fetchall()
-    found = [" ".join(str(row[0]).split()) for row in rows if row[0] != "ok"]
-    if version and not found:
-        lacking = db.execute(_LACKING, (_FAULTS,)).fetchall()
-        found = [f"run {run} has not the events that the index says" for (run,) in lacking]
-    return found
-
-
 def remove(db: sqlite3.Connection, number: int) -> None:
     """Delete a run, and those texts, its own or borrowed, that no other run uses."""
     ids = number << RUN_BITS, (number + 1) << RUN_BITS
@@ -143,6 +131,7 @@ def remove(db: sqlite3.Connection, number: int) -> None:
     db.execute("DELETE FROM event_log WHERE id > ? AND id < ?", ids)
     db.execute("DELETE FROM replies WHERE id > ? AND id < ?", ids)
     db.execute("DELETE FROM run_index WHERE id = ?", (number,))
+    db.execute("DELETE FROM imported_runs WHERE id = ?", (number,))
     db.execute("DELETE FROM run_ids WHERE id = ?", (number,))
     db.execute("DELETE FROM text_refs WHERE run = ?", (number,))
     db.execute(_UNUSED, ids)

@@ -1,23 +1,31 @@
-"""The tables of a store in SQLite, their versions, and how a file is opened and checked."""
+"""The tables of a store in SQLite, their versions, and whether a file has just these."""
 
 from __future__ import annotations
 
-import errno
-import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
-from urllib.parse import quote
+from typing import TypeAlias
 
 from hch.errors import StoreError
-from hch.stores._files import size
+from hch.failpoints import Failpoint
+from hch.safe_text import one_line
+from hch.stores._sqlite_errors import damaged
 
 APPLICATION = 0x48434831
 """`HCH1` in the file's header: what tells a store from another program's SQLite file."""
 
 RUN_BITS = 32
 """An event's id is its run's number, shifted by this, plus its own number in the run."""
+
+Row: TypeAlias = tuple[str, str, str | None]
+"""Something that is in a schema: its type, its name and its SQL."""
+
+_SCHEMA = "SELECT type, name, sql FROM sqlite_master"
+_STATISTICS = {("table", "sqlite_stat1"), ("table", "sqlite_stat4")}
+"""What ANALYZE makes, and is harmless."""
 
 _FIRST = """
 CREATE TABLE run_ids (id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL UNIQUE);
@@ -122,86 +130,39 @@ LEFT JOIN event_log c ON c.id = n.closed AND n.closed > n.opened;
 """
 """A node that is opened again is open until it is closed again."""
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
+_THIRD = """
+CREATE TABLE imported_runs (id INTEGER PRIMARY KEY);
+
+DROP VIEW runs;
+
+CREATE VIEW runs AS
+SELECT run, started, ended, question, players, roots, status, nodes, calls, tokens, microusd,
+  id IN (SELECT id FROM imported_runs) AS imported
+FROM run_ids JOIN run_index USING (id);
+"""
+"""What came from elsewhere is marked as such."""
+
+IMPORTS = 3
+"""The first version that does so."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
 """Append only: script number n makes version n + 1 of version n. Version 0 is an empty file."""
 
 
-@contextmanager
-def translated(path: Path, *, resumable: bool = False) -> Iterator[None]:
-    """Raise what fails in here as StoreError: what, where, and what to do.
-
-    `resumable` says whether something is kept of a run that is being written. Anything but
-    sqlite3's and the system's errors comes of rows that hch cannot have written.
-    """
-    then = ", then resume the run" if resumable else ", or name another with --store"
-    try:
-        yield
-    except sqlite3.Error as error:
-        hint = _hint(error)
-        raise StoreError(f"the store {path}: {error}{hint.format(then=then)}") from error
-    except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        todo = _FULL.format(then=then) if full else f"{_CANTOPEN}, or name another with --store"
-        raise StoreError(f"the store {path}: {error.strerror or error}: {todo}") from error
-    except DAMAGE as error:
-        raise damaged(path, error) from error
-
-
-DAMAGE = (
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-)
-"""What may be raised of rows that were damaged; UnicodeError and pydantic's are ValueErrors."""
-
-
-def damaged(path: Path, what: object) -> StoreError:
-    return StoreError(f"the store {path}: {what}: {DAMAGED}")
-
-
-DAMAGED = "the file is damaged; copy it, and rescue the copy with sqlite3's .recover"
-_FULL = "make room on the disk{then}"
-_CANTOPEN = "see whether it and its folder may be read and written"
-_HINTS = {
-    "SQLITE_BUSY": "another process holds it; try again when that has ended",
-    "SQLITE_FULL": _FULL,
-    "SQLITE_READONLY": "make the file and its folder writable, or name another with --store",
-    "SQLITE_CANTOPEN": f"{_CANTOPEN}, or name another with --store",
-    "SQLITE_IOERR": "the disk failed; see that it works{then}",
-    "SQLITE_CORRUPT": DAMAGED,
-    "SQLITE_CONSTRAINT": DAMAGED,
-    "SQLITE_ERROR": DAMAGED,
-    "SQLITE_NOTADB": "this is no store of hch; name another with --store",
-}
-
-
-def _hint(error: sqlite3.Error) -> str:
-    """What to do; sqlite3 names no code where a column holds no UTF-8."""
-    name = getattr(error, "sqlite_errorname", "") or ""
-    if not name and isinstance(error, sqlite3.OperationalError):
-        name = "SQLITE_CORRUPT"
-    return next((f": {text}" for start, text in _HINTS.items() if name.startswith(start)), "")
-
-
-def connect(path: Path, options: str, patience: float) -> sqlite3.Connection:
-    """A connection with that query of a SQLite URI; waits `patience` seconds for locks."""
-    address = f"file:{quote(os.fsencode(path.absolute()))}?{options}"
-    return sqlite3.connect(
-        address, uri=True, timeout=patience, isolation_level=None, check_same_thread=False
-    )
-
-
 def version(db: sqlite3.Connection, path: Path) -> int:
-    """The schema's version, 0 for none. Raises StoreError where it is not ours or newer."""
-    application, found = _marks(db)
-    if db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
+    """The schema's version, 0 for none.
+
+    Raises StoreError where it is not ours or newer, or where the file has something in it that hch
+    does not make: a trigger or a view could have it do what somebody else wants.
+    """
+    with _snapshot(db):
+        pragmas = "PRAGMA application_id", "PRAGMA user_version"
+        application, found = (int(db.execute(pragma).fetchone()[0]) for pragma in pragmas)
+        made = set(db.execute(_SCHEMA).fetchall())
+    if not made:
         if application == APPLICATION and found > 0:
             raise damaged(path, "its tables are gone")
         return 0
-    application, found = _marks(db)  # again: another process may have made the schema just now
     if application != APPLICATION:
         raise StoreError(
             f"the store {path} is another program's SQLite file: name another with --store"
@@ -211,83 +172,68 @@ def version(db: sqlite3.Connection, path: Path) -> int:
             f"the store {path} was written by a newer hch (schema {found}, this one knows "
             f"{len(MIGRATIONS)}): upgrade hch, or name another with --store"
         )
+    _check_own(made, found, path)
     return found
 
 
-def _marks(db: sqlite3.Connection) -> tuple[int, int]:
-    pragmas = "PRAGMA application_id", "PRAGMA user_version"
-    application, found = (db.execute(pragma).fetchone()[0] for pragma in pragmas)
-    return application, found
+def _check_own(made: set[Row], found: int, path: Path) -> None:
+    """Raises StoreError unless the file has what that version has, and nothing else."""
+    ours = _schema(max(0, found))
+    for kind, name, _ in sorted(ours - made, key=str):
+        raise damaged(path, f"its {kind} {name} is not what hch made")
+    for kind, name, _ in sorted(made - ours, key=str):
+        if (kind, name) not in _STATISTICS:
+            what = one_line(f"the {kind} {name}", 60)
+            drop = one_line(f'DROP {kind} "{name}"', 60)
+            raise StoreError(
+                f"the store {path} has {what} in it, which hch has not made, and is not opened: "
+                f"if it is yours, take that out with sqlite3 ({drop}); else do not trust the file"
+            )
 
 
-def migrate(db: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
+@cache
+def _schema(found: int) -> frozenset[Row]:
+    """What a store of that version has in it."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        for script in MIGRATIONS[:found]:
+            _run(db, script)
+        return frozenset(db.execute(_SCHEMA).fetchall())
+
+
+def _run(db: sqlite3.Connection, script: str) -> None:
+    for statement in script.split(";\n\n"):
+        db.execute(statement)
+
+
+@contextmanager
+def _snapshot(db: sqlite3.Connection) -> Iterator[None]:
+    """All that is read in here is of one moment."""
+    within = db.in_transaction
+    if within:
+        yield
+        return
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+
+
+def migrate(
+    db: sqlite3.Connection, path: Path, migrations: Sequence[str], fail: Failpoint | None = None
+) -> None:
     """Bring the schema up to date, in one transaction; of several processes, one does it."""
     db.execute("BEGIN IMMEDIATE")
     try:
         for script in migrations[version(db, path) :]:
-            for statement in script.split(";\n\n"):
-                db.execute(statement)
+            _run(db, script)
         db.execute(f"PRAGMA application_id = {APPLICATION}")
         db.execute(f"PRAGMA user_version = {len(migrations)}")
+        if fail is not None:
+            fail.reach("migrate")
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-
-
-def open_to_write(path: Path, patience: float, pragmas: Mapping[str, int]) -> sqlite3.Connection:
-    """Open or make the store, its folder too, with its schema up to date."""
-    if size(path) is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    db = connect(path, "mode=rwc", patience)
-    try:
-        current = version(db, path)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA cache_size = -16384")
-        for name, value in pragmas.items():
-            db.execute(f"PRAGMA {name} = {value}")
-        if current < len(MIGRATIONS):
-            migrate(db, path, MIGRATIONS)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def open_to_read(path: Path, patience: float) -> sqlite3.Connection | None:
-    """Open the store for reading only; None where there is none yet. Makes no file that stays."""
-    opened = open_as_it_is(path, patience)
-    if opened is None:
-        return None
-    db, found = opened
-    if found == len(MIGRATIONS):
-        return db
-    db.close()
-    if found == 0:
-        return None
-    open_to_write(path, patience, {}).close()
-    return open_to_read(path, patience)
-
-
-def open_as_it_is(path: Path, patience: float) -> tuple[sqlite3.Connection, int] | None:
-    """Like `open_to_read`, in whatever version it is, and which that is; nothing is brought up."""
-    if not size(path):
-        return None
-    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-    db = connect(path, "mode=rw" if writable else _frozen(path), patience)
-    try:
-        db.execute("PRAGMA query_only = ON")
-        return db, version(db, path)
-    except BaseException:
-        db.close()
-        raise
-
-
-def _frozen(path: Path) -> str:
-    """How to open a file where nothing can be written."""
-    log = path.with_name(path.name + "-wal")
-    if not log.exists() or log.stat().st_size == 0:
-        return "mode=ro&immutable=1"
-    return "mode=ro"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
-from hch.errors import StoreError
+from hch.errors import StoreError, UsageError
 from hch.events import Event, Record
 from hch.protocols import RunRow
 from hch.stores._index import Tally
@@ -21,6 +22,7 @@ class MemoryStore:
         self._records: dict[str, list[Record]] = {}
         self._tallies: dict[str, Tally] = {}
         self._live: set[str] = set()
+        self._imported: set[str] = set()
 
     def append(self, run: str, at: float, event: Event) -> None:
         if run not in self._tallies:
@@ -40,6 +42,9 @@ class MemoryStore:
         records = tuple(self._find(run))
         return (record for record in records if not types or record.event.type in types)
 
+    def last(self, run: str) -> int:
+        return len(self._find(run))
+
     def runs(self) -> list[RunRow]:
         rows = [tally.row() for tally in reversed(self._tallies.values())]
         return sorted(map(self._seen, rows), key=lambda row: row.started, reverse=True)
@@ -52,6 +57,7 @@ class MemoryStore:
         for run in wanted:
             self._records.pop(run, None)
             self._tallies.pop(run, None)
+            self._imported.discard(run)
 
     @contextmanager
     def live(self, run: str) -> Iterator[None]:
@@ -62,7 +68,31 @@ class MemoryStore:
         finally:
             self._live.discard(run)
 
-    def check(self) -> list[str]:
+    def bring(self, run: str, records: Iterable[Record]) -> None:
+        if run in self._tallies:
+            raise StoreError(f"there is a run {run} already in memory")
+        with self.live(run):
+            tally = Tally(run)
+            kept = [
+                record.model_copy(update={"run": run, "seq": tally.add(record.at, record.event)})
+                for record in records
+            ]
+        if not kept:
+            raise StoreError(f"run {run} has no events: there is nothing to import")
+        self._tallies[run], self._records[run] = tally, kept
+        self._imported.add(run)
+
+    def backup(self, to: Path) -> None:
+        raise UsageError(
+            "a store in memory has no file to back up: keep runs in one, as in --store runs.db"
+        )
+
+    def vacuum(self) -> tuple[int, int]:
+        if self._live:
+            raise StoreError(f"run {min(self._live)} is alive: try again when that has ended")
+        return 0, 0
+
+    def check(self, *, deep: bool = False) -> list[str]:
         return []
 
     def close(self) -> None:
@@ -79,7 +109,11 @@ class MemoryStore:
 
     def _seen(self, row: RunRow) -> RunRow:
         alive = row.status == "unfinished" and row.run in self._live
-        return replace(row, status="running") if alive else row
+        return replace(
+            row,
+            status="running" if alive else row.status,
+            imported=row.run in self._imported,
+        )
 
 
 def build() -> MemoryStore:

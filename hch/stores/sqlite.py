@@ -9,7 +9,7 @@ For reading with SQL there are four views. Whether a run is alive only its lock 
 calls a live one `unfinished`; amounts are NULL where they are infinite.
 
     runs    run, started, ended, question (200 characters), players (JSON), roots, status, nodes,
-            calls, tokens, microusd
+            calls, tokens, microusd, imported (0 or 1)
             SELECT run, question, microusd / 1e6 FROM runs ORDER BY started DESC LIMIT 10;
     nodes   run, key, level, wrapper, player, question, status, answer, reason, spent_calls,
             spent_tokens, spent_microusd, opened_at, closed_at; status is NULL while it is open
@@ -32,7 +32,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hch.errors import StoreError
+from hch.errors import StoreError, UsageError
 from hch.events import Event, Record
 from hch.failpoints import armed
 from hch.protocols import RunRow
@@ -40,15 +40,13 @@ from hch.stores._files import named, size
 from hch.stores._group import GroupCommit
 from hch.stores._index import shown
 from hch.stores._locks import RunLocks
+from hch.stores._sqlite_connections import open_as_it_is, open_to_read, open_to_write
+from hch.stores._sqlite_errors import damaged, translated
+from hch.stores._sqlite_faults import deep_faults, faults
+from hch.stores._sqlite_imports import bring
 from hch.stores._sqlite_reader import Reader
-from hch.stores._sqlite_runs import LIST, faults, listed, rebuild, remove, transaction
-from hch.stores._sqlite_schema import (
-    damaged,
-    open_as_it_is,
-    open_to_read,
-    open_to_write,
-    translated,
-)
+from hch.stores._sqlite_runs import LIST, listed, rebuild, remove, transaction
+from hch.stores._sqlite_upkeep import backup, backup_place, vacuum
 from hch.stores._sqlite_writer import Queued, Writer
 
 _LOCKS = 100
@@ -91,6 +89,9 @@ class SqliteStore:
     def events(self, run: str, *types: str) -> Iterator[Record]:
         reader, number, last = self._find(run)
         return reader.records(run, number, last, types)
+
+    def last(self, run: str) -> int:
+        return self._find(run)[2]
 
     def runs(self) -> list[RunRow]:
         reader = self._read()
@@ -135,8 +136,38 @@ class SqliteStore:
         with translated(self._path), closing(self._open()) as db:
             rebuild(db, Reader(db, self._path))
 
-    def check(self) -> list[str]:
+    def bring(self, run: str, records: Iterable[Record]) -> None:
+        if self._group.pending:
+            self.flush()
+        bring(self._open, self._path, run, records, self.live(run), self._fail)
+        self._kept.add(run)
+
+    def backup(self, to: Path) -> None:
+        path = backup_place(to)
+        if self._group.pending:
+            self.flush()
+        with translated(self._path):
+            opened = open_as_it_is(self._path, self._patience)
+        if opened is None:
+            raise UsageError(f"there is no store {self.place} yet, and nothing to back up")
+        with closing(opened[0]) as db:
+            backup(db, self._path, path)
+
+    def vacuum(self) -> tuple[int, int]:
+        alive = [row.run for row in self.runs() if row.status == "running"]
+        if alive:
+            raise StoreError(
+                f"run {shown(alive[0])} in the store {self._path} is alive, and could not be "
+                "written meanwhile: try again when that has ended"
+            )
+        if self._reader is None:
+            return 0, 0
+        with translated(self._path), closing(self._open()) as db:
+            return vacuum(db, self._path)
+
+    def check(self, *, deep: bool = False) -> list[str]:
         patience = min(self._patience, _SOON)
+        look = deep_faults if deep else faults
         try:
             if self._group.pending:
                 self.flush()
@@ -145,7 +176,7 @@ class SqliteStore:
                 if opened is None:
                     return []
                 with closing(opened[0]) as db:
-                    return [str(damaged(self._path, fault)) for fault in faults(db, opened[1])]
+                    return look(db, self._path, opened[1])
         except StoreError as error:
             return [str(error)]
 
@@ -171,7 +202,7 @@ class SqliteStore:
         self.close()
 
     def _open(self) -> sqlite3.Connection:
-        return open_to_write(self._path, self._patience, self._pragmas)
+        return open_to_write(self._path, self._patience, self._pragmas, self._fail)
 
     def _write(self, group: Sequence[Queued]) -> None:
         runs = {run for run, _, _ in group}
@@ -185,7 +216,7 @@ class SqliteStore:
             self.flush()
         if self._reader is None:
             with translated(self._path):
-                db = open_to_read(self._path, self._patience)
+                db = open_to_read(self._path, self._patience, self._fail)
             self._reader = Reader(db, self._path) if db else None
         return self._reader
 

@@ -111,11 +111,19 @@ def test_every_topic_that_one_would_look_for() -> None:
     wanted = (
         "first steps", "depth and levels", "openai", "local weights", "any compatible server",
         "consult", "context files", "budgets and prices", "dry run", "a person at a node",
-        "resume", "json", "prompts", "configuration", "python",
+        "resume", "replay", "json", "prompts", "configuration", "python",
     )  # fmt: skip
     assert set(wanted) <= set(topics())
     needed = {example.needs for example in every()}
-    assert needed == {None, "a key", "weights", "a server", "a terminal", "a stopped run"}
+    assert needed == {
+        None,
+        "a key",
+        "weights",
+        "a server",
+        "a terminal",
+        "a stopped run",
+        "a finished run",
+    }
 
 
 def test_a_word_chooses(typed: Typed) -> None:

@@ -199,7 +199,7 @@ runs rm {} | resume {} | ask Why? --{} | ask Why? -m {} | ask Why? -m scripted:{
 ask Why? -m openai:x,base_url={} | ask Why? -m openai:x,{}=1 | ask Why? -s {}
 ask Why? -s script,{}=1 | ask Why? --at {} | ask Why? --at 0={} | ask Why? --budget {}
 ask Why? --seed {} | ask Why? --task {} | ask Why? --manual {} | ask Why? --context {}/.
-ask Why? --prompts {}
+ask Why? --prompts {} | cache {} | cache clear --model {}
 """
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from math import inf
 from typing import Any
 
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from hch.events import Event, decode
 from hch.stores._codec import Packer, Unpacker
-from tests.stores.samples import anything, finished, started
+from tests.stores.samples import anything, finished, intended, price, started
 
 
 class Shelf:
@@ -36,6 +38,7 @@ def test_the_c_encoder_and_the_walk_by_hand_agree(events: list[Event]) -> None:
         for packer in (quick, slow):
             body, blob = packer.pack(event)
             assert body.isascii()
+            assert list(json.loads(body)) == list(type(event).model_fields)
             assert shelf.unpacked(body, blob) == event
 
 
@@ -46,6 +49,21 @@ def test_what_looks_like_a_mark_is_none() -> None:
     for mark in [*marks, {"$text": 1, "b": 2}, {"k" * 300: 1}, {"\ud800": 1}, {"$x": {"$y": "$z"}}]:
         event = started("Why?").model_copy(update={"setup": {"a": [mark], "$b": mark}})
         assert shelf.unpacked(*packer.pack(event)) == event
+
+
+def test_a_closing_brace_before_a_colon_is_no_key() -> None:
+    shelf = Shelf()
+    packer = Packer(shelf.name)
+    for text in ['"}:', '{"a": {"b": 1}: 2}', '{"$text":1}:', "$text"]:
+        for event in [intended("r", "n", text=text), finished("r", text=text)]:
+            assert shelf.unpacked(*packer.pack(event)) == event
+
+
+def test_amounts_keep_their_kind_of_number() -> None:
+    packer = Packer(Shelf().name)
+    for amount, written in [(30, "30"), (30.0, "30.0"), (1e-07, "1e-07"), (inf, "null")]:
+        event = finished("r").model_copy(update={"price": price(amount)})
+        assert f'"microusd":{written},' in packer.pack(event)[0]
 
 
 def test_a_text_is_named_once() -> None:

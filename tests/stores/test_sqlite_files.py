@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
 from hch.errors import StoreError, UsageError
-from hch.events import Event
+from hch.events import Record
 from hch.stores import _sqlite_schema as schema
 from hch.stores.sqlite import SqliteStore, build
 from tests.stores.samples import closed, finished, opened, story
-from tests.stores.writing import python, write
+from tests.stores.writing import older, python, write
 
 pytestmark = pytest.mark.leaves_open
 
@@ -166,21 +169,9 @@ def test_an_older_version_is_brought_up_to_date(path: Path) -> None:
     db.close()
 
 
-def older(path: Path, *events: Event) -> None:
-    """A store as the first version made it, with these events as run a."""
-    with SqliteStore(path) as store:
-        write(store, "a", *events)
-    first, _, _ = schema.MIGRATIONS[0].partition("CREATE VIEW calls")
-    db = sqlite3.connect(path, isolation_level=None)
-    db.execute("DROP VIEW nodes")
-    db.execute(f"CREATE VIEW nodes {first.partition('CREATE VIEW nodes')[2]}")
-    db.execute("PRAGMA user_version = 1")
-    db.close()
-
-
 def test_reading_an_older_version_brings_it_up_to_date(path: Path) -> None:
     again = [opened("k"), closed("k"), opened("k")]
-    older(path, *again)
+    older(path, 1, *again)
     db = sqlite3.connect(path)
     assert db.execute("SELECT status FROM nodes").fetchall() == [("answered",)]
     with SqliteStore(path) as store:
@@ -189,6 +180,88 @@ def test_reading_an_older_version_brings_it_up_to_date(path: Path) -> None:
     assert db.execute("PRAGMA user_version").fetchone() == (len(schema.MIGRATIONS),)
     assert db.execute("SELECT status FROM nodes WHERE run = 'a'").fetchall() == [(None,)]
     db.close()
+
+
+def test_a_version_that_knew_no_imports_is_brought_up_to_date(
+    path: Path, sql: Callable[..., list[Any]]
+) -> None:
+    older(path, 2, *story())
+    with SqliteStore(path) as store:
+        assert [(row.run, row.imported) for row in store.runs()] == [("a", False)]
+        store.bring("b", list(store.events("a")))
+        assert store.check(deep=True) == []
+    assert sql("SELECT run, imported FROM runs ORDER BY run") == [("a", 0), ("b", 1)]
+
+
+HOSTILE = [
+    ("CREATE TRIGGER evil AFTER INSERT ON event_log BEGIN DELETE FROM texts; END", "trigger evil"),
+    ("CREATE VIEW evil AS SELECT load_extension('x')", "view evil"),
+    ("CREATE TABLE evil (n)", "table evil"),
+    ("CREATE INDEX evil ON event_log (type)", "index evil"),
+    ('CREATE TABLE "e\x1b[31m\nvil" (n)', r"table e\x1b[31m vil"),
+]
+
+
+@pytest.mark.parametrize(("statement", "what"), HOSTILE)
+def test_a_file_with_something_in_it_that_is_not_ours_is_refused(
+    path: Path, statement: str, what: str
+) -> None:
+    with SqliteStore(path) as store:
+        write(store, "a", *story())
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute(statement)
+    before = path.read_bytes()
+    with SqliteStore(path) as store:
+        _assert_not_opened(store, f"the store {path} has the {what} in it, which hch has not made")
+    assert path.read_bytes() == before
+
+
+def test_a_view_of_ours_that_somebody_rewrote_is_refused(path: Path) -> None:
+    with SqliteStore(path) as store:
+        write(store, "a", *story())
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DROP VIEW runs")
+        db.execute("CREATE VIEW runs AS SELECT 1 AS run")
+    with SqliteStore(path) as store:
+        _assert_not_opened(store, f"the store {path}: its view runs is not what hch made: the file")
+
+
+def test_a_table_of_ours_that_is_gone_is_damage(path: Path) -> None:
+    with SqliteStore(path) as store:
+        write(store, "a", *story())
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DROP TABLE texts")
+    with SqliteStore(path) as store:
+        _assert_not_opened(
+            store, f"the store {path}: its index texts_by_hash is not what hch made: the"
+        )
+
+
+def test_what_analyze_made_is_no_harm(path: Path) -> None:
+    with SqliteStore(path) as store:
+        write(store, "a", *story())
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("ANALYZE")
+    with SqliteStore(path) as store:
+        assert store.check(deep=True) == []
+
+
+def _assert_not_opened(store: SqliteStore, why: str) -> None:
+    uses: list[Callable[[], object]] = [
+        store.runs,
+        lambda: store.events("a"),
+        lambda: store.remove(["a"]),
+        lambda: store.bring("b", [Record(run="b", seq=1, at=1.0, event=opened("k"))]),
+        lambda: store.backup(Path("copy.db")),
+        store.vacuum,
+        store.rebuild_index,
+        lambda: write(store, "a", opened("k")),
+    ]
+    for use in uses:
+        with pytest.raises(StoreError, match=re.escape(why)) as raised:
+            use()
+        assert "\n" not in str(raised.value)
+    assert why in store.check()[0]
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path) -> None:

@@ -1,0 +1,198 @@
+"""Brings in runs that hch export wrote."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from io import BytesIO
+from itertools import groupby, zip_longest
+from operator import attrgetter
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from hch.commands._completion import complete_file
+from hch.commands._given import check_filled
+from hch.commands._terminal import say, say_json, tell
+from hch.errors import HchError, StoreError, UsageError
+
+if TYPE_CHECKING:
+    from hch.events import Record
+    from hch.interchange import Export, Stream
+    from hch.protocols import Store
+    from hch.redaction import Redaction
+
+IN_MEMORY = 1 << 23
+"""The bytes of a pipe that are kept in memory; more go to a temporary file that has no name."""
+
+
+def build() -> Callable[..., None]:
+    return import_
+
+
+def import_(
+    files: Annotated[
+        list[str],
+        Argument(
+            metavar="FILE",
+            help="What hch export wrote; - is stdin.",
+            autocompletion=complete_file,
+        ),
+    ],
+    store: Annotated[
+        str | None,
+        Option(
+            metavar="FILE",
+            help="Where to keep the runs. [traces/hch.db]",
+            autocompletion=complete_file,
+        ),
+    ] = None,
+    as_json: Annotated[bool, Option("--json", help="Print JSON, one object a run.")] = False,
+) -> None:
+    """Bring in the runs of a file: all of them, or none where anything is wrong with it.
+
+    Every line is checked before the first is kept. Nothing in a file is run, and nothing is sent.
+    The ids of what was brought in go to stdout; a run that is there already, with the same events,
+    stays as it is. What a file says of models and servers is its author's word: hch resume sends
+    nothing of it without --force.
+
+    Exit status:
+      0  Brought in, or there already.
+      2  A file cannot be read, or is no export of hch.
+      5  A run is there already with other events, or the store cannot be written.
+
+    Examples:
+      hch import runs.jsonl
+      hch export --store old.db --all | hch import -
+
+    See also:
+      hch export, hch runs, docs/interchange.md
+    """
+    from hch.compose import HCH
+
+    check_filled(FILE=files, store=store)
+    if files.count("-") > 1:
+        raise UsageError("stdin is read once: give - once")
+    hch = HCH(store=store)
+    redaction = hch.redaction if hch.config.keys else None
+    done = []
+    with closing(hch.kept_in) as kept_in:
+        for file in files:
+            for run, events, brought in _bring(file, kept_in, redaction):
+                if brought and not as_json:
+                    say(run)
+                elif not brought:
+                    tell(f"run {run} is there already, with the same events")
+                done.append({"run": run, "events": events, "brought": brought})
+    if as_json:
+        say_json(done)
+
+
+def _bring(file: str, store: Store, redaction: Redaction | None) -> list[tuple[str, int, bool]]:
+    """Each run of a file, how many events it has, and whether it was brought in now.
+
+    Raises UsageError, StoreError; then the store is as it was.
+    """
+    from hch.interchange import Export
+
+    name = "stdin" if file == "-" else file
+    brought: list[str] = []
+    with _opened(file) as (first, second):
+        sizes = _checked(Export(name, first, redaction), store)
+        second.seek(0)
+        again = Export(name, second, redaction)
+        new = any(is_new for _, is_new in sizes.values())
+        try:
+            for run, records in groupby(again.records() if new else (), attrgetter("run")):
+                if run not in sizes:
+                    raise UsageError(f"{name} was changed while it was read")
+                if sizes[run][1]:
+                    store.bring(run, records)
+                    brought.append(run)
+        except BaseException:
+            with suppress(HchError):
+                store.remove(brought)
+            raise
+    return [(run, *size) for run, size in sizes.items()]
+
+
+def _checked(export: Export, store: Store) -> dict[str, tuple[int, bool]]:
+    """Reads all of an export: how many events each run has, and whether it is new to the store.
+
+    Raises UsageError for what is wrong with it, StoreError for a run that is there otherwise.
+    """
+    there = {row.run for row in store.runs()}
+    sizes: dict[str, tuple[int, bool]] = {}
+    differ = []
+    for run, records in groupby(export.records(), attrgetter("run")):
+        known = store.events(run) if run in there else None
+        events, same = _compared(records, known)
+        sizes[run] = events, known is None
+        if not same:
+            differ.append(run)
+    if differ:
+        raise StoreError(
+            f"run {differ[0]} is in {store.place} already, with other events: nothing was brought "
+            f"in; hch runs rm {differ[0]} would make room for it"
+        )
+    return sizes
+
+
+def _compared(records: Iterator[Record], known: Iterator[Record] | None) -> tuple[int, bool]:
+    """How many records there are, and whether they are the known ones, where there are some."""
+    from hch.jsonl import encoded
+
+    events, same = 0, True
+    if known is None:
+        return sum(1 for _ in records), True
+    for one, other in zip_longest(records, known):
+        events += one is not None
+        same = same and None not in (one, other) and encoded(one) == encoded(other)
+    return events, same
+
+
+class Pipe:
+    """Lets what can be read once be read twice: a first time by this, then from `kept`."""
+
+    def __init__(self, source: IO[bytes], kept: IO[bytes]) -> None:
+        self._source = source
+        self.kept = kept
+
+    def readline(self, size: int, /) -> bytes:
+        line = self._source.readline(size)
+        self.kept.write(line)
+        return line
+
+    def read(self, size: int, /) -> bytes:
+        data = self._source.read(size)
+        self.kept.write(data)
+        return data
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[tuple[Stream, IO[bytes]]]:
+    """A file to be read, and the same to be read again. Raises UsageError where there is none."""
+    with ExitStack() as stack:
+        try:
+            if file == "-":
+                source: IO[bytes] = sys.stdin.buffer if sys.stdin else BytesIO()
+                piped = True
+            else:
+                path = Path(file)
+                if path.is_dir():
+                    raise UsageError(f"{file} is a folder")
+                if path.is_char_device() or path.is_block_device():
+                    raise UsageError(f"{file} is a device")
+                source = stack.enter_context(path.open("rb"))
+                piped = not path.is_file()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UsageError(f"{file} cannot be read: {reason}") from error
+        if piped:
+            kept = stack.enter_context(SpooledTemporaryFile(IN_MEMORY))
+            yield Pipe(source, kept), kept
+        else:
+            yield source, source
