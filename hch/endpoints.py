@@ -59,7 +59,8 @@ class Endpoint:
         self._down = asyncio.Event()
         self._rests = self._sent = self._narrowed = 0
         self._places = count()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._wakes = inf
 
     @property
     def full(self) -> bool:
@@ -213,11 +214,12 @@ class Endpoint:
     def _wake(self, when: float) -> None:
         """Let in whoever may be sent then, and not only when a call comes back."""
         if self._timer is not None:
-            if self._timer.when() <= when < inf:
+            if self._wakes <= when < inf:
                 return
             self._timer.cancel()
             self._timer = None
         if when < inf:
+            self._wakes = when
             self._timer = asyncio.get_running_loop().call_at(when, self._woken)
 
     def _woken(self) -> None:

@@ -75,16 +75,16 @@ class Past:
         again = Run(self.run, setup, self.store, roots_of(self.started))
         return Replay(again, records, edited=prompts is not None)
 
-    def changes(self) -> list[str]:
-        """What is no longer as it was when the run was started, in lines.
+    def changes(self, person: Person | None = None) -> list[str]:
+        """What is no longer as it was when the run was started, in lines; `person` plays `human`.
 
         What matters is hch's version, what the same words now mean by the configuration, the
         prompt files, and whether the run is anybody's own: an imported one says by itself which
         servers are asked.
         """
-        return list(self._changes())
+        return list(self._changes(person))
 
-    def _changes(self) -> Iterator[str]:
+    def _changes(self, person: Person | None) -> Iterator[str]:
         started = self.started
         imported = any(row.imported for row in self.store.runs() if row.run == self.run)
         if imported:
@@ -95,7 +95,8 @@ class Past:
         named = started.setup.get("named")
         if named is None or imported:  # nothing that others name is built or looked into
             return
-        now = HCH(**named, depth=len(started.players) - 1, config=Config.read().unsent())
+        unsent = Config.read().unsent()
+        now = HCH(**named, depth=len(started.players) - 1, person=person, config=unsent)
         try:
             players = tuple(player.spec for player in now.players)
         except HchError as error:

@@ -104,7 +104,7 @@ def resume(
             name, budget=budget, retry_failed=retry_failed
         )
         if going.resumed and not going.resumed.over:
-            _check_changes(name, past.changes(), force=force)
+            _check_changes(name, past.changes(person), force=force)
             _tell_unknown(going, ask=ask, quiet=quiet)
         asked = one_line(going.roots[0].text.body, 60)
         notes = () if run or quiet else (f"goes on with {name}: {asked}",)

@@ -75,7 +75,7 @@ class Packer:
     """Packs the events of one run; `name` gives a text a number, each while it is remembered.
 
     Each class of events is written by a shape: what stands round the values of its fields, and how
-    each of these is written, which its type says. That takes half the time of a general encoder.
+    each of these is written, which its type says: a general encoder has to find out each time.
     """
 
     def __init__(self, name: Callable[[str], int]) -> None:

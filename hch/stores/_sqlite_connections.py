@@ -6,11 +6,16 @@ import os
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
+from time import monotonic, sleep
 from urllib.parse import quote
 
 from hch.failpoints import Failpoint
 from hch.stores._files import size
 from hch.stores._sqlite_schema import MIGRATIONS, migrate, version
+
+
+_PAUSE = 0.01
+"""Seconds between two tries."""
 
 
 def connect(path: Path, options: str, patience: float) -> sqlite3.Connection:
@@ -38,7 +43,7 @@ def open_to_write(
     db = connect(path, "mode=rwc", patience)
     try:
         current = version(db, path)
-        db.execute("PRAGMA journal_mode = WAL")
+        _log_ahead(db, patience)
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA cache_size = -16384")
         for name, value in (pragmas or {}).items():
@@ -49,6 +54,19 @@ def open_to_write(
         db.close()
         raise
     return db
+
+
+def _log_ahead(db: sqlite3.Connection, patience: float) -> None:
+    """Put the file into WAL mode; SQLite itself does not wait for others who do so just now."""
+    until = monotonic() + patience
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+        sleep(_PAUSE)
 
 
 def open_to_read(
