@@ -7,7 +7,7 @@ appends only what is missing; a node that is opened again begins again. No event
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
@@ -274,6 +274,14 @@ class Record(Wire):
     seq: int
     at: float
     event: Annotated[Event, Field(discriminator="type")]
+
+
+class Noted(NamedTuple):
+    """An event of a run, and when, as a fold wants it: a `Record` that is kept nowhere."""
+
+    run: str
+    at: float
+    event: Event
 
 
 def decode(data: dict[str, Any]) -> Event:

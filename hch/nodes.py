@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hch.budget import Price
 from hch.events import (
@@ -128,3 +129,64 @@ def is_clean(node: Node) -> bool:
         and not any(note.startswith(UNCLEAN) for note in node.closed.notes)
         and all(ask.node is not None and ask.node.clean for ask in node.asks)
     )
+
+
+def is_equal(one: Node, two: Node) -> bool:
+    """Whether two nodes have equal events, and calls with equal ends."""
+    return (
+        one.id == two.id
+        and one.clean == two.clean
+        and one.opened.__dict__ == two.opened.__dict__
+        and (one.closed and one.closed.__dict__) == (two.closed and two.closed.__dict__)
+        and [_slot(ask) for ask in one.asks] == [_slot(ask) for ask in two.asks]
+        and one.primitives == two.primitives
+        and len(one.thoughts) == len(two.thoughts)
+        and all(
+            mine.__dict__ == yours.__dict__ and _end(call) == _end(other)
+            for (mine, call), (yours, other) in zip(one.thoughts, two.thoughts, strict=True)
+        )
+    )
+
+
+def _slot(ask: Ask) -> tuple[Any, ...]:
+    node = ask.node and ask.node.id
+    return ask.slot, ask.round, ask.how, ask.question, node, ask.refusal, ask.more
+
+
+def _end(call: Call | None) -> tuple[Any, ...]:
+    return (call.finished, call.given_up) if call else ()
+
+
+def plain(node: Node) -> dict[str, Any]:
+    """A node as JSON-like data, as two equal runs share it: no times, no attempts, no sources."""
+    source = {"source"}
+    opened = node.opened.model_dump(
+        exclude={"type": True, "key": True, "question": source, "context": {"__all__": source}}
+    )
+    closed = node.closed and node.closed.model_dump(
+        exclude={"type": True, "key": True, "answer": source}
+    )
+    thoughts = []
+    for thought, call in node.thoughts:
+        done = call.finished if call else None
+        given_up = call.given_up if call else None
+        thoughts.append(
+            {
+                "prompt": thought.prompt,
+                "request": thought.request,
+                "text": done and done.text,
+                "finish": done and done.finish,
+                "usage": done and [done.usage[0], done.usage[1], done.usage[3]],
+                "given_up": given_up.kind if given_up and not done else None,
+            }
+        )
+    asks = [
+        {"slot": a.slot, "round": a.round, "how": a.how, "question": a.question,
+         "node": a.node and a.node.id, "refusal": a.refusal, "more": a.more}
+        for a in node.asks
+    ]  # fmt: skip
+    primitives = [p.model_dump(exclude={"type", "parent"}) for p in node.primitives]
+    return {
+        "id": node.id, **opened, "closed": closed, "thoughts": thoughts, "asks": asks,
+        "primitives": primitives, "clean": node.clean,
+    }  # fmt: skip

@@ -15,6 +15,7 @@ from hch.errors import ConfigError, HchError, PromptError, UsageError
 from hch.events import RunStarted
 from hch.prompts import Files, folder, reader, shipped
 from hch.protocols import Person, Store
+from hch.recording import Recording
 from hch.replay import Replay
 from hch.run import Run, roots_of
 from hch.trace import Trace
@@ -55,8 +56,8 @@ class Past:
         run was made with, where that has a strategy that is an object. Raises ConfigError where it
         is lacking or another, UsageError for an unfinished run.
         """
-        records = list(self.store.events(self.run))
-        if not Trace(records).finished:
+        past = Recording(self.store.events(self.run))
+        if not past.trace.finished:
             raise UsageError(
                 f"run {self.run} is not finished, so its record ends before its tree does: "
                 "go on with it by hch resume first"
@@ -73,7 +74,7 @@ class Past:
             read = _Edited(reader([folder(prompts)]), read)
         setup = hch.again(self.run, self.started, read)
         again = Run(self.run, setup, self.store, roots_of(self.started))
-        return Replay(again, records, edited=prompts is not None)
+        return Replay(again, past, edited=prompts is not None)
 
     def changes(self, person: Person | None = None) -> list[str]:
         """What is no longer as it was when the run was started, in lines; `person` plays `human`.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
 
 from hch.errors import LengthError, NodeError, RefusalError
 from hch.events import (
@@ -23,46 +25,70 @@ class Recording:
     """A run's past, folded; `trace` is its tree so far.
 
     Of several replies to one request the first holds. `last` is the number of its last event.
-    `written` names the events that a resume need not write again, and how nodes were closed. There
-    are none where an endpoint was ever found dead, or a failure was left out: nodes went on after
-    failures that are no part of the record, and so did their askers, so every node is opened again
-    and begins again.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
-        kept = list(records)
-        self.last = kept[-1].seq if kept else 0
-        self.trace = Trace(kept)
+        self._kept = list(records)
+        self.last = self._kept[-1].seq if self._kept else 0
+        self.trace = Trace(self._kept)
         self.replies: dict[str, Completion | NodeError] = {}
         self.attempts: dict[str, int] = {}
-        self.written: dict[tuple[str, ...], NodeClosed | None] = {}
-        died = any(isinstance(r.event, CallGivenUp) and r.event.dead for r in kept)
-        for record in kept:
-            self._take(record.event)
-            name = None if died else identity(record.event)
-            if name is not None:
-                closed = record.event if isinstance(record.event, NodeClosed) else None
-                self.written[name] = closed
+        self._again = False
+        steps: dict[str, Callable[[Any], None]] = {
+            "CallIntended": self._intended,
+            "CallFinished": self._finished,
+            "CallGivenUp": self._given_up,
+            "RunResumed": self._resumed,
+        }
+        for event in self.events:
+            if (step := steps.get(event.type)) is not None:
+                step(event)
 
-    def leave_out(self, requests: Iterable[str]) -> None:
+    @property
+    def events(self) -> Iterator[Event]:
+        """All of them, in order."""
+        return (record.event for record in self._kept)
+
+    @cached_property
+    def written(self) -> dict[tuple[str, ...], NodeClosed | None]:
+        """The node events that a resume need not write again, and how nodes were closed.
+
+        There are none where an endpoint was ever found dead, or a failure was left out: nodes went
+        on after failures that are no part of the record, and so did their askers, so every node is
+        opened again and begins again.
+        """
+        found: dict[tuple[str, ...], NodeClosed | None] = {}
+        if self._again or any(isinstance(e, CallGivenUp) and e.dead for e in self.events):
+            return found
+        for event in self.events:
+            if isinstance(event, RunResumed) and event.again:
+                found.clear()
+            elif (name := identity(event)) is not None:
+                found[name] = event if isinstance(event, NodeClosed) else None
+        return found
+
+    def leave_out(self, requests: Sequence[str]) -> None:
         """From here on the failures of these requests are no part of the record."""
+        self._again = self._again or bool(requests)
         for request in requests:
             self._forget(request)
-            self.written.clear()
 
-    def _take(self, event: Event) -> None:
-        match event:
-            case CallIntended():
-                self.attempts[event.request] = event.attempt
-            case CallFinished():
-                if not isinstance(self.replies.get(event.request), Completion):
-                    self.replies[event.request] = event.completion()
-            case CallGivenUp(dead=False):
-                self.replies.setdefault(event.request, event.failure())
-            case CallGivenUp():
-                self._forget(event.request)
-            case RunResumed():
-                self.leave_out(event.again)
+    def _intended(self, event: CallIntended) -> None:
+        self.attempts[event.request] = event.attempt
+
+    def _finished(self, event: CallFinished) -> None:
+        if not isinstance(self.replies.get(event.request), Completion):
+            self.replies[event.request] = event.completion()
+
+    def _given_up(self, event: CallGivenUp) -> None:
+        if event.dead:
+            self._forget(event.request)
+        else:
+            self.replies.setdefault(event.request, event.failure())
+
+    def _resumed(self, event: RunResumed) -> None:
+        for request in event.again:
+            self._forget(request)
 
     def _forget(self, request: str) -> None:
         if isinstance(self.replies.get(request), NodeError):

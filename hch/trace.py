@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 from hch.budget import Price
@@ -21,6 +22,7 @@ from hch.events import (
     Event,
     NodeClosed,
     NodeOpened,
+    Noted,
     PrimitiveAnswered,
     Record,
     RootOpened,
@@ -30,7 +32,7 @@ from hch.events import (
     RunStopped,
     Thought,
 )
-from hch.nodes import UNCLEAN, Ask, Call, Node, is_clean
+from hch.nodes import UNCLEAN, Ask, Call, Node, is_clean, is_equal, plain
 from hch.types import Usage
 
 __all__ = ["UNCLEAN", "Ask", "Call", "Node", "Trace"]
@@ -42,10 +44,10 @@ class Trace:
     `orphans` are the keys of nodes that hang on no root; there should be none.
     """
 
-    def __init__(self, records: Iterable[Record]) -> None:
+    def __init__(self, records: Iterable[Record | Noted]) -> None:
         fold = _Fold()
         for record in records:
-            fold.take(record)
+            fold.take(record.run, record.at, record.event)
         self.run = fold.run
         self.started = fold.started
         self.finished = fold.finished
@@ -100,19 +102,30 @@ class Trace:
                 )
         return dict(sorted(levels.items()))
 
-    def canonical(self) -> bytes:
-        """The tree as JSON lines in id order: two runs are the same when these bytes are equal.
+    def repeats(self, other: Trace) -> bool:
+        """Whether both are the same to the last field, so that their canonical bytes are equal.
 
-        Without times, run ids, attempts, cached-token counts, and who a text came from first.
+        Much quicker than these; False only says that it takes them to tell.
         """
-        head = {
+        pairs = zip_longest(self.nodes(), other.nodes())
+        alike = all(one and two and is_equal(one, two) for one, two in pairs)
+        return alike and self._head() == other._head()
+
+    def _head(self) -> dict[str, Any]:
+        return {
             "players": self.started.players,
             "seed": self.started.seed,
             "grant": self.started.grant.model_dump(),
             "prompts": self.started.prompts,
             "roots": [root.id for root in self.roots],
         }
-        lines = [head, *(_plain(node) for node in self.nodes())]
+
+    def canonical(self) -> bytes:
+        """The tree as JSON lines in id order: two runs are the same when these bytes are equal.
+
+        Without times, run ids, attempts, cached-token counts, and who a text came from first.
+        """
+        lines = [self._head(), *(plain(node) for node in self.nodes())]
         return b"".join(json.dumps(line, sort_keys=True).encode() + b"\n" for line in lines)
 
 
@@ -141,10 +154,9 @@ class _Fold:
             raise ValueError("these events have no RunStarted")
         return self._started
 
-    def take(self, record: Record) -> None:
-        self.run, self.last = record.run, record.at
-        self.first = self.first or record.at
-        event, at = record.event, record.at
+    def take(self, run: str, at: float, event: Event) -> None:
+        self.run, self.last = run, at
+        self.first = self.first or at
         match event:
             case NodeOpened():
                 self._open(event, at)
@@ -256,37 +268,3 @@ class _Fold:
         ]
         primitives = [event for _, event in sorted(self._primitives.get(key, {}).items())]
         return Node(id, opened, closed, at, until, thoughts, [], primitives)
-
-
-def _plain(node: Node) -> dict[str, Any]:
-    source = {"source"}
-    opened = node.opened.model_dump(
-        exclude={"type": True, "key": True, "question": source, "context": {"__all__": source}}
-    )
-    closed = node.closed and node.closed.model_dump(
-        exclude={"type": True, "key": True, "answer": source}
-    )
-    thoughts = []
-    for thought, call in node.thoughts:
-        done = call.finished if call else None
-        given_up = call.given_up if call else None
-        thoughts.append(
-            {
-                "prompt": thought.prompt,
-                "request": thought.request,
-                "text": done and done.text,
-                "finish": done and done.finish,
-                "usage": done and [done.usage[0], done.usage[1], done.usage[3]],
-                "given_up": given_up.kind if given_up and not done else None,
-            }
-        )
-    asks = [
-        {"slot": a.slot, "round": a.round, "how": a.how, "question": a.question,
-         "node": a.node and a.node.id, "refusal": a.refusal, "more": a.more}
-        for a in node.asks
-    ]  # fmt: skip
-    primitives = [p.model_dump(exclude={"type", "parent"}) for p in node.primitives]
-    return {
-        "id": node.id, **opened, "closed": closed, "thoughts": thoughts, "asks": asks,
-        "primitives": primitives, "clean": node.clean,
-    }  # fmt: skip

@@ -100,7 +100,7 @@ def complete(
     resume = place.command("resume", run.id)
     stop = Stop(f"hch: go on with: {resume}\n" if resume else "", run, progress, person)
     try:
-        with stop, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with stop, asyncio.Runner(loop_factory=loop_factory()) as runner:
             results = runner.run(_finish(run, progress, stop))
     except HchError as error:
         if not progress.begun:
@@ -214,7 +214,7 @@ async def _finish(run: Run, progress: Progress, stop: Stop) -> list[Result]:
             progress.stop()
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop's, where it is installed."""
     try:
         from uvloop import new_event_loop

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,16 +86,18 @@ def replay(
     """
     import asyncio
 
+    from hch.commands._running import loop_factory
     from hch.compose import HCH
     from hch.past import Past
 
     check_filled(RUN=run, with_prompts=with_prompts, store=store)
     begun = perf_counter()
-    with closing(HCH(store=store).kept_in) as kept_in:
-        name = find(kept_in, run).run if run else _finished(kept_in)
-        again = Past(kept_in, name).replay(prompts=with_prompts)
     try:
-        trace = asyncio.run(again.play())
+        with _uncollected(), closing(HCH(store=store).kept_in) as kept_in:
+            name = find(kept_in, run).run if run else _finished(kept_in)
+            again = Past(kept_in, name).replay(prompts=with_prompts)
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
+                trace = runner.run(again.play())
     except ReplayDivergence as error:
         if as_json:
             say_json({"run": name, "same": False, **_divergence(error)})
@@ -106,6 +109,16 @@ def replay(
             say("\n".join(beside(error.recorded, error.now, titles, wide)))
         raise
     _report(name, trace, perf_counter() - begun, as_json=as_json, quiet=quiet)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector, which would find little: record and tree are kept to the end."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _report(name: str, trace: Trace, took: float, *, as_json: bool, quiet: bool) -> None:

@@ -122,7 +122,8 @@ def test_a_signal_brings_the_screen_back(home: Path, number: signal.Signals) -> 
         screen.send(number)
         said = screen.rest()
         assert screen.code == 128 + number
-    assert re.fullmatch(r"hch: go on with: hch resume \S+\n", stays(said))
+    stopped = rf"hch: stopped by {number.name}\nhch: go on with: hch resume \S+\n"
+    assert re.fullmatch(stopped, stays(said))
     two_parts(home / "rules.toml")
     assert hch("resume").out == "three\n"
 
@@ -137,7 +138,8 @@ def test_a_second_signal_brings_the_screen_back(home: Path) -> None:
         screen.send(signal.SIGINT)
         said = screen.rest()
         assert screen.code == 130
-    assert re.fullmatch(r"\nhch: go on with: hch resume \S+\n", stays(said))
+    stopped = r"\nhch: stopped by SIGINT\nhch: go on with: hch resume \S+\n"
+    assert re.fullmatch(stopped, stays(said))
     assert "\x1b[2J" not in said
 
 
