@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from threading import Event
+from threading import Event, RLock
 from time import time
 from typing import Any, TypeVar
 
@@ -27,6 +27,9 @@ from hch.errors import StoreError
 from hch.types import Completion
 
 T = TypeVar("T")
+
+BRIEFLY = 300
+"""Milliseconds for which a commit waits for another process's lock; no run waits for its cache."""
 
 WINDOW = 0.25
 """Seconds for which what is to be committed is gathered."""
@@ -92,40 +95,46 @@ class Cache:
         self._failure: BaseException | None = None
         self._told = False
         self._pool: ThreadPoolExecutor | None = None
+        self._lock = RLock()
         self._begin()
 
     def find(self, key: str) -> Completion | None:
-        if self._pool is None or self._failure is not None:
-            self._begin()
-        try:
-            rows = self._reading.execute(FIND, (key,)).fetchall()
-        except sqlite3.Error as error:
-            raise told(self._path, error) from error
+        with self._lock:
+            if self._pool is None or self._failure is not None:
+                self._begin()
+            try:
+                rows = self._reading.execute(FIND, (key,)).fetchall()
+            except sqlite3.Error as error:
+                raise told(self._path, error) from error
         if not rows:
             return None
         found = cache_file.read(key, rows[0], self._clock() - self._age)
-        (self._bad if found is None else self._used).append(key)
-        self._soon()
+        with self._lock:
+            (self._bad if found is None else self._used).append(key)
+            self._soon()
         return found
 
     def keep(self, key: str, model: str, completion: Completion) -> None:
-        if self._pool is None or self._failure is not None:
-            self._begin()
-        if completion.finish == "stop" and completion.text.strip():
+        if completion.finish != "stop" or not completion.text.strip():
+            return
+        with self._lock:
+            if self._pool is None or self._failure is not None:
+                self._begin()
             self._kept.append((key, model, self._clock(), completion))
             self._soon()
 
     def close(self) -> None:
-        if self._pool is None:
-            return
-        self._hurry.set()
-        try:
-            self._pool.submit(self._end).result()
-        finally:
-            self._pool.shutdown()
-            self._pool = self._failure = None
-            self._reading.close()
-            self._writing.close()
+        with self._lock:
+            if self._pool is None:
+                return
+            self._hurry.set()
+            try:
+                self._pool.submit(self._end).result()
+            finally:
+                self._pool.shutdown()
+                self._pool = self._failure = None
+                self._reading.close()
+                self._writing.close()
 
     def __del__(self) -> None:
         with suppress(AttributeError):  # it was never opened
@@ -139,6 +148,7 @@ class Cache:
             raise StoreError(str(self._failure)) from self._failure
         with translated(self._path):
             self._writing = cache_file.open_to_write(self._path, self._patience)
+            self._writing.execute(f"PRAGMA busy_timeout = {BRIEFLY}")
             self._reading = cache_file.connect(self._path, self._patience)
             self._reading.execute("PRAGMA query_only = ON")
         self._hurry.clear()
@@ -156,7 +166,7 @@ class Cache:
         self._called = False
         if self._failure is None:
             try:
-                with translated(self._path):
+                with translated(self._path), _unless_busy():
                     self._write(self._writing)
             except BaseException as error:
                 self._failure = error
@@ -166,7 +176,7 @@ class Cache:
         """In the thread: commit the rest, and keep to the limits."""
         if self._failure is None:
             self._commit()
-            with translated(self._path):
+            with translated(self._path), _unless_busy():
                 self._trim(self._writing)
         elif not self._told:
             raise StoreError(str(self._failure)) from self._failure
@@ -205,6 +215,16 @@ class Cache:
                 left -= size
             if doomed:
                 _drop(db, _AMONG, json.dumps(doomed))
+
+
+@contextmanager
+def _unless_busy() -> Iterator[None]:
+    """What another process's lock keeps from being written is lost here; the run's store has it."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
 
 
 def open_cache(config: Config) -> Cache:

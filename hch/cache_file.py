@@ -154,9 +154,11 @@ def open_to_read(path: Path, patience: float = PATIENCE) -> sqlite3.Connection |
 def connect(path: Path, patience: float) -> sqlite3.Connection:
     """A connection to a file that is there; waits `patience` seconds for locks."""
     address = f"file:{quote(os.fsencode(path.absolute()))}?mode=rw"
-    return sqlite3.connect(
+    db = sqlite3.connect(
         address, uri=True, timeout=patience, isolation_level=None, check_same_thread=False
     )
+    db.execute("PRAGMA trusted_schema = OFF")
+    return db
 
 
 def size(path: Path) -> int | None:

@@ -32,12 +32,15 @@ class Past:
     def started(self) -> RunStarted:
         return Trace(self.store.events(self.run, "RunStarted")).started
 
-    def hch(self, *, person: Person | None = None, cache: bool | None = None) -> HCH:
+    def hch(
+        self, *, person: Person | None = None, cache: bool | None = None, sends: bool = True
+    ) -> HCH:
         """The HCH that the run was started with, at its prices, ready to `resume` it.
 
-        `cache` says whether it goes by the cache; None is as at the start. Of the configuration
-        hold the keys, how many requests may be in flight, and the cache's limits. Raises
-        ConfigError where it was made of objects.
+        `cache` says whether it goes by the cache; None is as at the start. Without `sends` it can
+        only be read, for which no key is needed and no model is built. Of the configuration hold
+        the keys, how many requests may be in flight, and the cache's limits. Raises ConfigError
+        where it was made of objects.
         """
         recipe = self._recipe()
         if objects := recipe.pop("objects", []):
@@ -47,7 +50,8 @@ class Past:
             )
         if cache is not None:
             recipe["cache"] = cache
-        return HCH(**recipe, **self._kept, person=person, config=_sending())
+        record = None if sends else self.started
+        return HCH(**recipe, **self._kept, person=person, record=record, config=_sending())
 
     def replay(self, *, prompts: str | Path | None = None, hch: HCH | None = None) -> Replay:
         """The run, to be played once more out of its record; no key is needed, no model is built.
@@ -71,7 +75,7 @@ class Past:
         hch = hch or HCH(**recipe, **self._kept, record=self.started, config=_sending())
         read: Callable[[str], str] = self.started.prompts.__getitem__
         if prompts is not None:
-            read = _Edited(reader([folder(prompts)]), read)
+            read = _Edited(reader([folder(prompts)], hch.redaction), read)
         setup = hch.again(self.run, self.started, read)
         again = Run(self.run, setup, self.store, roots_of(self.started))
         return Replay(again, past, edited=prompts is not None)
@@ -110,6 +114,9 @@ class Past:
     def _edited(self, now: HCH) -> Iterator[str]:
         """The prompts that are not what they were."""
         folders = [Path(now.chosen.prompts)] if now.chosen.prompts else []
+        if folders and not folders[0].is_dir():
+            yield f"the prompts folder {folders[0]} is not there"
+            return
         read = reader([*folders, shipped()], now.redaction)
         for name, text in self.started.prompts.items():
             try:

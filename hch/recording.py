@@ -74,7 +74,8 @@ class Recording:
             self._forget(request)
 
     def _intended(self, event: CallIntended) -> None:
-        self.attempts[event.request] = event.attempt
+        last = self.attempts.get(event.request, 0)
+        self.attempts[event.request] = max(last, event.attempt)
 
     def _finished(self, event: CallFinished) -> None:
         if not isinstance(self.replies.get(event.request), Completion):

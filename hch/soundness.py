@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import ip_address
 from math import isfinite
+from socket import inet_aton
 from typing import Annotated, Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -232,8 +233,10 @@ def _check_servers(*models: str | None) -> None:
 def _is_link_local(hosts: Iterable[str]) -> bool:
     for host in hosts:
         try:
-            address = ip_address(int(host, 0) if host[:1].isdigit() and "." not in host else host)
-        except ValueError:
+            address = ip_address(
+                inet_aton(host) if host[:1].isdigit() and ":" not in host else host
+            )
+        except (ValueError, OSError):
             continue
         if (getattr(address, "ipv4_mapped", None) or address).is_link_local:
             return True

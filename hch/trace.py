@@ -218,7 +218,7 @@ class _Fold:
             if key in self._opened
         )
         dropped = dict(made)
-        for key in self._superseded:
+        for key in self._superseded & self._opened.keys():
             self._grow(key, "", dropped)
         self.orphans = set(self._opened) - set(dropped)
         for node in sorted(made.values(), key=lambda n: (n.level, -n.opened.wrapper)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from random import Random
 from typing import Any
 
@@ -39,12 +40,13 @@ def copied(store: Store, run: str, most: int) -> MemoryStore:
     return other
 
 
-def failing(seed: int, share: float) -> Any:
+def failing(seed: int, share: float, kind: str = "http 500") -> Any:
     """Random calls that fail at each attempt."""
+    how = TransientModelError if kind == "unreachable" else ModelError
 
     def fail(request: Request, attempt: int) -> ModelError | None:
         broken = Random(f"{seed} {request.call}").random() < share
-        return ModelError("no", kind="http 500", ran=False) if broken else None
+        return how("no", kind=kind, ran=False) if broken else None
 
     return fail
 
@@ -68,6 +70,28 @@ def test_what_was_given_up_is_tried_again_and_any_crash_changes_no_byte(seed, sh
         if any(isinstance(r.event, RunResumed) for r in cut.events(result.run)):
             assert again.trace.canonical() == whole
         check_tree(again.trace)
+
+
+@pytest.mark.leaves_open
+@settings(LAW, max_examples=100)
+@given(seeds)
+def test_whatever_befalls_a_run_it_comes_to_the_same_in_the_end(seed):
+    """It fails, finds nobody, is cut off anywhere and tried again, and at last all is well."""
+    whole = asyncio.run(built(memory()).ask("q?")).trace.canonical()
+    store, rng = memory(), Random(seed)
+    run = built(store, failures=failing(seed, 0.3)).begin(["q?"])
+    with contextlib.suppress(DeadEndpoint):
+        asyncio.run(run.finish())
+    for turn in range(rng.randrange(5)):
+        store = copied(store, run.id, rng.randint(1, store.last(run.id)))
+        kind = rng.choice(["http 500", "unreachable"])
+        options = {"failures": failing(seed + turn, rng.random(), kind)}
+        with contextlib.suppress(DeadEndpoint):
+            again = rng.random() < 0.6
+            asyncio.run(built(store, **options).resume(run.id, retry_failed=again).finish())
+    result = resumed(store, run.id, retry_failed=True)
+    assert result.trace.canonical() == whole
+    check_tree(result.trace)
 
 
 def test_a_finished_run_stays_as_it_is_without_being_told_to_try_again() -> None:

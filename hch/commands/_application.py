@@ -83,6 +83,7 @@ def root(
       4  Answered, but something below was refused, cut or failed.
       5  The store cannot be read or written.
       6  A key, the configuration, a missing package or a dead endpoint.
+      7  A replay came to something else than its record.
       129, 130, 143  Stopped by a signal; hch resume goes on.
 
     Examples:

@@ -12,7 +12,7 @@ from hch.commands._terminal import say_json, say_raw, tell
 from hch.commands._words import cost, count, listed, seconds, tokens
 from hch.errors import HchError
 from hch.events import CallIntended
-from hch.recording import given_up
+from hch.recording import Recording, given_up
 from hch.run import Result
 from hch.trace import UNCLEAN, Node, Trace
 from hch.wire import Amounts
@@ -103,16 +103,18 @@ def unknown(trace: Trace) -> dict[str, Any]:
     return {"calls": sum(requests.values()), "requests": list(requests)}
 
 
-def lost(trace: Trace) -> list[tuple[str, CallIntended]]:
-    """The last attempts of calls that have no reply, with the id of who asked, in id order."""
+def lost(past: Recording) -> list[tuple[str, CallIntended]]:
+    """The last attempts of calls that have no end on record, with the id of who asked."""
+    trace = past.trace
     ids = {
         call.request: node.id
         for node in reversed(list(trace.nodes()))
         for _, call in node.thoughts
         if call
     }
-    calls = [call for call in trace.calls.values() if call.unknown and not call.finished]
-    return [(ids.get(call.request, "?"), call.unknown[-1]) for call in calls]
+    calls = [call for call in trace.calls.values() if call.unknown]
+    open_ = (call for call in calls if call.request not in past.replies)
+    return [(ids.get(call.request, "?"), call.unknown[-1]) for call in open_]
 
 
 def uncertain(trace: Trace, *, running: bool = False) -> str:

@@ -83,8 +83,11 @@ def complete(
     quiet: bool,
     notes: Sequence[str] = (),
     person: PersonAtTerminal | None = None,
+    again: Sequence[str] = (),
 ) -> Finished:
     """Go on with a run to its end, watched; `notes` are told when it has begun.
+
+    `again` are flags that the next resume wants too.
 
     Where it stops before that, it is said why and how to go on, and the command ends: with the
     error's exit code, with 128 and the signal's number after SIGINT (Ctrl-C),
@@ -97,7 +100,7 @@ def complete(
     if person is not None and by_hand:
         person.sits_at(run, progress)
     run.watch = progress.watch
-    resume = place.command("resume", run.id)
+    resume = place.command("resume", run.id, *again)
     stop = Stop(f"hch: go on with: {resume}\n" if resume else "", run, progress, person)
     try:
         with stop, asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -112,7 +115,7 @@ def complete(
                 if isinstance(error, BillExhausted)
                 else ()
             )
-            tell(f"go on with: {place.command('resume', run.id, *more)}")
+            tell(f"go on with: {place.command('resume', run.id, *again, *more)}")
         raise typer.Exit(error.exit_code) from None
     except BaseException as error:
         stop.say(kept=progress.begun or _is_kept(run))

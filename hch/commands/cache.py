@@ -13,7 +13,7 @@ from typer import Context, Exit, Option, Typer
 from hch.commands._completion import complete_model
 from hch.commands._given import check_filled
 from hch.commands._page import group
-from hch.commands._terminal import columns, is_terminal, mutter, say, say_json, tell
+from hch.commands._terminal import columns, confirmed, say, say_json, tell
 from hch.commands._words import count, short
 from hch.errors import UsageError
 from hch.safe_text import one_line
@@ -140,7 +140,8 @@ def clear(
     config = Config.read()
     place = config.replies
     if model is None and older_than is None and (fault := spoilt(place)):
-        _confirm(f"{fault}: delete it for good", yes=yes)
+        if not yes and not confirmed(f"{fault}: delete it for good?", "add --yes"):
+            raise Exit(1)
         delete(place)
         tell(f"deleted {place}")
         return
@@ -153,7 +154,9 @@ def clear(
         tell(f"there is nothing to clear in {place}")
         return
     replies = count(sum(share.replies for share in found), "reply", "replies")
-    _confirm(f"remove {replies} ({_size(sum(share.bytes for share in found))}) for good", yes=yes)
+    what = f"remove {replies} ({_size(sum(share.bytes for share in found))}) for good?"
+    if not yes and not confirmed(what, "add --yes"):
+        raise Exit(1)
     taken = kept.on_disk(place)
     kept.clear(place, before, model)
     tell(f"removed {replies}: {place} took {_size(taken)}, and takes {_size(kept.on_disk(place))}")
@@ -172,17 +175,6 @@ def _listed(model: str, config: Config) -> str:
     near = get_close_matches(config.model(model), names, 1, 0.3)
     hint = f"did you mean {near[0]!r}?" if near else "hch cache stats lists those that are"
     raise UsageError(f"no reply of {model!r} is in {config.replies}: {hint}")
-
-
-def _confirm(what: str, *, yes: bool) -> None:
-    """Ask whoever sits there. Raises Exit for a no, UsageError where nobody sits there."""
-    if yes:
-        return
-    if not is_terminal(sys.stdin):
-        raise UsageError("nobody is there to say yes: add --yes to clear without being asked")
-    mutter(f"{one_line(what)}? [y/N] ")
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Exit(1)
 
 
 def _head(config: Config, found: list[Share], taken: int) -> list[str]:

@@ -17,7 +17,7 @@ from hch.errors import UsageError
 from hch.safe_text import one_line
 
 if TYPE_CHECKING:
-    from hch.protocols import Store
+    from hch.protocols import RunRow, Store
     from hch.run import Run
 
 LISTED = 10
@@ -89,7 +89,7 @@ def resume(
     See also:
       hch runs, hch show, hch replay, docs/budget.md
     """
-    from hch.commands._person import Nobody, at_terminal
+    from hch.commands._person import at_terminal
     from hch.commands._report import report
     from hch.commands._running import Place, complete
     from hch.compose import HCH
@@ -97,24 +97,33 @@ def resume(
 
     check_filled(RUN=run, budget=budget, store=store)
     with closing(HCH(store=store).kept_in) as kept_in:
-        name = find(kept_in, run).run if run else _unfinished(kept_in)
-        over = not retry_failed and any(kept_in.events(name, "RunFinished"))
-        person, past = at_terminal(), Past(kept_in, name)
-        going = past.hch(person=Nobody() if over else person, cache=cache).resume(
-            name, budget=budget, retry_failed=retry_failed
-        )
+        row = find(kept_in, run) if run else _unfinished(kept_in)
+        with kept_in.live(row.run):  # whoever works on it is told of before anything else is
+            pass
+        past, person = Past(kept_in, row.run), at_terminal()
+        over = row.status != "unfinished" and not retry_failed
+        flags = () if over else _agreed(row.run, past.changes(person), force=force)
+        hch = past.hch(person=person, cache=cache, sends=not over)
+        going = hch.resume(row.run, budget=budget, retry_failed=retry_failed)
+        if len(going.roots) != 1:
+            raise UsageError(
+                f"run {row.run} has {len(going.roots)} roots, and here is room for one answer: "
+                "go on with it in Python, by Past(store, run).hch().resume(run).finish()"
+            )
         if going.resumed and not going.resumed.over:
-            _check_changes(name, past.changes(person), force=force)
             _tell_unknown(going, ask=ask, quiet=quiet)
         asked = one_line(going.roots[0].text.body, 60)
-        notes = () if run or quiet else (f"goes on with {name}: {asked}",)
+        notes = () if run or quiet else (f"goes on with {row.run}: {asked}",)
         place = Place.of(store, kept_in)
-        finished = complete(going, place, quiet=quiet, notes=notes, person=person)
+        finished = complete(going, place, quiet=quiet, notes=notes, person=person, again=flags)
         raise Exit(report(finished, as_json=as_json, quiet=quiet))
 
 
-def _check_changes(name: str, changes: list[str], *, force: bool) -> None:
-    """Tell what is not as it was. Raises UsageError where that is not to be passed over."""
+def _agreed(name: str, changes: list[str], *, force: bool) -> tuple[str, ...]:
+    """Tell what is not as it was; the flags that pass over it.
+
+    Raises UsageError where that is not to be passed over.
+    """
     for change in changes:
         tell(f"run {name}: {change}")
     if changes and not force:
@@ -122,6 +131,7 @@ def _check_changes(name: str, changes: list[str], *, force: bool) -> None:
             f"run {name} is not as it was when it was started, and nothing was sent: add --force "
             "to go on with what it was started with, or ask anew"
         )
+    return ("--force",) if changes else ()
 
 
 def _tell_unknown(run: Run, *, ask: bool, quiet: bool) -> None:
@@ -130,7 +140,7 @@ def _tell_unknown(run: Run, *, ask: bool, quiet: bool) -> None:
 
     assert run.resumed is not None
     people = {p.model.name for p in run.setup.players if p.model and p.model.by_hand}
-    calls = [c for c in lost(run.resumed.past.trace) if c[1].model not in people]
+    calls = [c for c in lost(run.resumed.past) if c[1].model not in people]
     if not calls:
         return
     what = "of unknown outcome, counted at its worst case, is"
@@ -147,9 +157,9 @@ def _tell_unknown(run: Run, *, ask: bool, quiet: bool) -> None:
         raise Exit(1)
 
 
-def _unfinished(store: Store) -> str:
+def _unfinished(store: Store) -> RunRow:
     rows = store.runs()
-    found = next((row.run for row in rows if row.status == "unfinished"), None)
+    found = next((row for row in rows if row.status == "unfinished"), None)
     if found is None:
         running = " (one is still running)" if any(row.status == "running" for row in rows) else ""
         raise UsageError(f"no run in {store.place} waits to be resumed{running}")

