@@ -178,7 +178,8 @@ class Bill:
     """The run's ledger: every attempt at its true price, its worst case reserved before it is sent.
 
     `spent + reserved` never exceeds `cap`, unless a provider reports more than the reservation:
-    that is settled as it is, shown as `overshoot`, and stops the run.
+    that is settled as it is, shown as `overshoot`, and stops the run. `largest` is the most that
+    a call was to reserve, under a cap.
     """
 
     def __init__(self, cap: Price = UNLIMITED, spent: Price = Price()) -> None:
@@ -187,11 +188,14 @@ class Bill:
         self.spent = spent
         self.reserved = Price()
         self.overshoot = Price()
+        self.largest = Price()
         self._flying = 0
         self._waiting: deque[tuple[Price, asyncio.Future[None]]] = deque()
 
     async def reserve(self, worst: Price) -> None:
         """Put the worst case aside; waits while others are in flight, else raises BillExhausted."""
+        if self._capped:
+            self.largest = Price(*map(max, self.largest.amounts(), worst.amounts()))
         if not self._waiting and self._fits(worst):
             self._take(worst)
             return

@@ -17,7 +17,7 @@ from hch.budget import Price, root_grant
 from hch.caps import cap_of, check_replies, raised
 from hch.casting import Casting
 from hch.config import Config, Defaults
-from hch.errors import ConfigError, UsageError
+from hch.errors import ConfigError, PromptError, UsageError
 from hch.events import RunStarted
 from hch.forecast import Estimate, Unwritten, estimate
 from hch.prices import source
@@ -158,8 +158,13 @@ class HCH:
         past = Recording(self.kept_in.events(run))
         started = past.trace.started
         cap, seconds = raised(past.trace, budget, self._models)
-        setup = self.again(run, started, started.prompts.__getitem__, seconds=seconds)
+        setup = self.again(run, started, recorded_prompts(run, started), seconds=seconds)
         again = given_up(past.trace) if retry_failed else ()
+        if again and not cap.covers(past.trace.bill + Price(calls=1)):
+            raise UsageError(
+                f"run {run} has used its budget up, and nothing can be tried again: raise it by "
+                "--budget"
+            )
         past.leave_out(again)
         resumed = Resumed(past, cap, again)
         if not resumed.over:
@@ -321,6 +326,17 @@ class HCH:
             "cache": self.chosen.cache,
             **recipe,
         }
+
+
+def recorded_prompts(run: str, started: RunStarted) -> Callable[[str], str]:
+    """What reads the prompts that a run was started with. It raises PromptError for any other."""
+
+    def read(name: str) -> str:
+        if name not in started.prompts:
+            raise PromptError(f"run {run} has no prompt {name!r} on record")
+        return started.prompts[name]
+
+    return read
 
 
 def by_level(players: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hch import __version__
-from hch.compose import HCH, by_level
+from hch.compose import HCH, by_level, recorded_prompts
 from hch.config import Config, Defaults, File, look
 from hch.errors import ConfigError, HchError, PromptError, UsageError
 from hch.events import RunStarted
@@ -73,9 +73,13 @@ class Past:
                 "Past(store, run).replay(hch=HCH(…))"
             )
         hch = hch or HCH(**recipe, **self._kept, record=self.started, config=_sending())
-        read: Callable[[str], str] = self.started.prompts.__getitem__
+        read = recorded_prompts(self.run, self.started)
         if prompts is not None:
-            read = _Edited(reader([folder(prompts)], hch.redaction), read)
+            edited = reader([folder(prompts)], hch.redaction)
+            if not any(map(edited.file, self.started.prompts)):
+                used = ", ".join(f"{name}.md" for name in self.started.prompts)
+                raise UsageError(f"{prompts} has none of the prompts of run {self.run}: {used}")
+            read = _Edited(edited, read)
         setup = hch.again(self.run, self.started, read)
         again = Run(self.run, setup, self.store, roots_of(self.started))
         return Replay(again, past, edited=prompts is not None)

@@ -67,6 +67,11 @@ class Recording:
                 found[name] = event if isinstance(event, NodeClosed) else None
         return found
 
+    @property
+    def retried(self) -> bool:
+        """Whether failures were ever left out, to be tried again."""
+        return self._again or any(isinstance(e, RunResumed) and e.again for e in self.events)
+
     def leave_out(self, requests: Sequence[str]) -> None:
         """From here on the failures of these requests are no part of the record."""
         self._again = self._again or bool(requests)
@@ -102,5 +107,5 @@ def given_up(trace: Trace) -> tuple[str, ...]:
     return tuple(
         call.request
         for call, event in lost
-        if event and not isinstance(event.failure(), LengthError | RefusalError)
+        if event and not event.dead and not isinstance(event.failure(), LengthError | RefusalError)
     )

@@ -110,14 +110,12 @@ class Replay:
         call = calls[index] if index < len(calls) else None
         intent = call.intents[-1] if call and call.intents else None
         recorded = "" if intent is None else _sent(intent)
-        did = "something else" if intent else "nothing"
-        return ReplayDivergence(
-            f"node {node.id} goes off its record at think number {index + 1}: "
-            f"it asked its model {did} then",
-            node=node.id,
-            recorded=recorded,
-            now=_asked(request),
-        )
+        now = _asked(request)
+        did = "asked its model something else then" if intent else "asked its model nothing then"
+        if recorded == now:
+            did = "asked its model the same then, and no reply is on record"
+        where = f"node {node.id} goes off its record at think number {index + 1}"
+        return ReplayDivergence(f"{where}: it {did}", node=node.id, recorded=recorded, now=now)
 
     def _compare(self, played: Trace) -> None:
         """Raises ReplayDivergence where the trees are not the same to the byte."""

@@ -129,7 +129,8 @@ class Resumed:
 class Run:
     """A run that can be finished once. `id` sorts by time.
 
-    `watch` is told every event, and `endpoints` are what its calls wait for, once it goes.
+    `watch` is told every event; `endpoints` are what its calls wait for, and `bill` what they have
+    cost, once it goes.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class Run:
         self.cap = resumed.cap if resumed else setup.cap
         self.watch: Watch | None = None
         self.endpoints: tuple[Endpoint, ...] = ()
+        self.bill: Bill | None = None
         self.resumed = resumed
 
     @classmethod
@@ -171,7 +173,7 @@ class Run:
             if resumed and resumed.over:
                 ended = [root.answer for root in resumed.past.trace.roots]
                 return self._results([answer for answer in ended if answer is not None])
-            bill = Bill(self.cap, past.trace.bill if past else Price())
+            bill = self.bill = Bill(self.cap, past.trace.bill if past else Price())
             journal = self.journal(past)
             journal.write(resumed.event() if resumed else self.started())
             await journal.durable()
@@ -235,11 +237,14 @@ class Run:
     def _wrapped(self, journal: Journal, bill: Bill, past: Recording | None) -> dict[str, Model]:
         """Every model of the run in its wraps, by name; those of one endpoint share its limits."""
         calling, endpoints, models = self.setup.calling, dict[str, Endpoint](), dict[str, Model]()
+        retried = past is not None and past.retried
         model: Model
         for bare in {p.model.name: p.model for p in self.setup.players if p.model}.values():
             limit = min(calling.concurrency, bare.at_once or calling.concurrency)
             shared = Endpoint(bare.endpoint, limit, calling.pause)
             endpoint = endpoints.setdefault(bare.endpoint, shared)
+            if retried:  # all that is left may be what failed before: that is no dead endpoint
+                endpoint.lives()
             model = Redacted(bare, self.setup.redaction)
             model = model if bare.by_hand else Deadline(model, calling.timeout)
             model = Journalled(model, journal, bill, past.attempts if past else {})

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from ipaddress import ip_address
-from math import isfinite
 from socket import inet_aton
 from typing import Annotated, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from pydantic import Field, ValidationError
 from hch.errors import UsageError
 from hch.events import (
     Asked,
+    CallFinished,
     CallIntended,
     Event,
     NodeClosed,
@@ -36,6 +36,12 @@ from hch.wire import Chars, Wire, Words
 
 LATEST = 2.0**35
 """In Unix seconds; what is later than the year 3058, calendars cannot show everywhere."""
+
+DEAREST = 1e6
+"""A dollar a token, in micro-dollars; no model costs more."""
+
+MOST = 2**53
+"""More tokens than any reply has; more could not be counted exactly everywhere."""
 
 _Positive: TypeAlias = Annotated[int, Field(ge=1)]
 
@@ -92,6 +98,34 @@ class Sampled(Wire):
     logprobs: int | None = None
 
 
+class Family:
+    """Who asked whom. A node that is opened again begins again, and has asked nobody yet."""
+
+    def __init__(self) -> None:
+        self._roots: dict[int, str] = {}
+        self._asked: dict[str, list[str]] = {}
+
+    def take(self, event: Event) -> None:
+        match event:
+            case RootOpened():
+                self._roots[event.index] = event.key
+            case NodeOpened():
+                self._asked[event.key] = []
+            case Asked(child=str(child)):
+                self._asked.setdefault(event.parent, []).append(child)
+
+    def standing(self) -> set[str]:
+        """The nodes that were opened and hang on a root."""
+        found: set[str] = set()
+        stack = list(self._roots.values())
+        while stack:
+            key = stack.pop()
+            if key in self._asked and key not in found:
+                found.add(key)
+                stack += self._asked[key]
+        return found
+
+
 class Soundness:
     """Takes a run's records in order. Raises ValueError, saying why, for one that cannot be."""
 
@@ -102,6 +136,7 @@ class Soundness:
         self._closed: set[str] = set()
         self._places: dict[str, tuple[int, int]] = {}
         self._slots: dict[str, int] = {}
+        self._family = Family()
 
     def take(self, record: Record) -> None:
         event = record.event
@@ -113,6 +148,7 @@ class Soundness:
             raise ValueError(f"{event.type} comes after RunFinished")
         self._take_run(event)
         self._take_node(event)
+        self._family.take(event)
 
     def _take_run(self, event: Event) -> None:
         match event:
@@ -121,6 +157,8 @@ class Soundness:
                 self._started = event
             case CallIntended():
                 _validated(Sampled, event.sampling, "sampling")
+            case CallFinished() if not all(0 <= n < MOST for n in event.usage):
+                raise ValueError(f"usage: {event.usage} are no numbers of tokens")
             case RunResumed():
                 self._finished = False
             case RunFinished():
@@ -138,8 +176,7 @@ class Soundness:
                 self._check_open(key)
             case NodeClosed(key=key):
                 self._check_open(key)
-                if key in self._roots.values():
-                    self._closed.add(key)
+                self._closed.add(key)
 
     def _root(self, event: RootOpened) -> None:
         assert self._started is not None, "it came first"
@@ -184,10 +221,11 @@ class Soundness:
 
     def _finish(self) -> None:
         assert self._started is not None, "it came first"
-        if len(self._roots) != self._started.count or self._closed != set(self._roots.values()):
-            raise ValueError(
-                "the run has finished, and not all of its roots were opened and closed"
-            )
+        roots = self._roots.values()
+        if len(roots) != self._started.count or not self._slots.keys() >= set(roots):
+            raise ValueError("the run has finished, and not all of its roots were opened")
+        if left := self._family.standing() - self._closed:
+            raise ValueError(f"the run has finished, and {len(left)} of its nodes were not closed")
         self._finished = True
 
 
@@ -202,7 +240,7 @@ def check_started(event: RunStarted) -> None:
     for name, tariff in event.rates.items():
         rates = [] if tariff is None else [tariff, *(long for _, long in tariff.longer)]
         amounts = [n for rate in rates for n in rate.model_dump(exclude={"longer"}).values()]
-        if not all(n is None or (isfinite(n) and n >= 0) for n in amounts):
+        if not all(n is None or 0 <= n <= DEAREST for n in amounts):
             raise ValueError(f"the price of {name} is none")
     if not recipe.objects:
         named = recipe.named or Named()

@@ -259,7 +259,10 @@ FILES: dict[str, Hostile] = {
     "a root that never opened": Hostile(
         with_events(*whole()[:2], whole()[-1]), "not all of its roots", 4
     ),
-    "a root that never closed": Hostile(without(16), "not all of its roots were", 16),
+    "a root that never closed": Hostile(without(16), "of its nodes were not closed", 16),
+    "a child that never closed": Hostile(without(15), "1 of its nodes were not closed", 16),
+    "a usage below nought": Hostile(event(7, usage=[-1, 2, 0, 0]), "no numbers of tokens", 7),
+    "a usage beyond counting": Hostile(event(7, usage=[2**60, 2, 0, 0]), "no numbers of tokens", 7),
     "a root beyond their number": Hostile(event(3, index=1), "there is no root 1", 3),
     "a root below nought": Hostile(event(3, index=-1), "there is no root -1", 3),
     "a node that nobody asked": Hostile(without(3), "it hangs on no root", 3),
@@ -291,6 +294,10 @@ FILES: dict[str, Hostile] = {
     "no players": Hostile(event(2, players=[]), "0 players do not fit", 2),
     "an infinite price": Hostile(
         event(2, rates={"x": {**RATE, "input": {"$float": "inf"}}}), "the price of x is none", 2
+    ),
+    "a price beyond all": Hostile(event(2, rates={"x": {**RATE, "output": 1e308}}), "is none", 2),
+    "a server's number in octal": Hostile(
+        event(2, rates={SERVER.format("0251.0376.0251.0376"): RATE}), "serves no models", 2
     ),
     "a price below nought": Hostile(event(2, rates={"x": {**RATE, "output": -1.0}}), "is none", 2),
     "roots of another number": Hostile(event(2, count=2), "count is 2, and there are 1", 2),

@@ -15,6 +15,9 @@ from hch.safe_text import safe_text
 NEAR = 2
 """Lines that are alike and are shown before and after those that differ."""
 
+MATCHED = 1_000_000
+"""The most pairs of lines that are compared, each with each."""
+
 NARROWEST = 20
 """The fewest cells of one side."""
 
@@ -24,8 +27,7 @@ def beside(left: str, right: str, titles: tuple[str, str], width: int) -> list[s
     cells = max(NARROWEST, (width - 3) // 2)
     ours, theirs = (safe_text(text).splitlines() for text in (left, right))
     lines = [*_row(" ", titles[0], titles[1], cells), *_row(" ", "─" * cells, "─" * cells, cells)]
-    matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
-    for tag, a, b, c, d in matcher.get_opcodes():
+    for tag, a, b, c, d in _changes(ours, theirs):
         if tag == "equal":
             lines += _alike(ours[a:b], cells, first=a == 0, last=b == len(ours))
             continue
@@ -33,6 +35,25 @@ def beside(left: str, right: str, titles: tuple[str, str], width: int) -> list[s
             mark = ">" if one is None else "<" if other is None else "|"
             lines += _row(mark, one or "", other or "", cells)
     return lines
+
+
+def _changes(ours: list[str], theirs: list[str]) -> Iterator[tuple[str, int, int, int, int]]:
+    """What became of which lines, as `difflib` tells it; much that differs is one stretch."""
+    shorter = min(len(ours), len(theirs))
+    pairs = zip(ours, theirs, strict=False)
+    head = next((i for i, (one, two) in enumerate(pairs) if one != two), shorter)
+    backwards = zip(reversed(ours[head:]), reversed(theirs[head:]), strict=False)
+    tail = next((i for i, (one, two) in enumerate(backwards) if one != two), shorter - head)
+    left, right = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
+    if head:
+        yield "equal", 0, head, 0, head
+    if len(left) * len(right) <= MATCHED:
+        for tag, a, b, c, d in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+            yield tag, a + head, b + head, c + head, d + head
+    else:
+        yield "replace", head, head + len(left), head, head + len(right)
+    if tail:
+        yield "equal", len(ours) - tail, len(ours), len(theirs) - tail, len(theirs)
 
 
 def _alike(lines: Sequence[str], cells: int, *, first: bool, last: bool) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from math import inf
 
-from hch.budget import CURRENCIES, Price
+from hch.budget import CURRENCIES, Bill, Price
 from hch.commands._words import budget
 from hch.trace import Node, Trace
 
@@ -21,6 +21,17 @@ def to_go_on(trace: Trace) -> tuple[str, ...]:
     gone = Price(*map(max, trace.cap.amounts(), trace.bill.amounts()))
     lack = _lack(stopped.reason)
     larger = budget(_enlarged(gone, gone + lack, lack))
+    return ("--budget", larger) if larger else ()
+
+
+def to_pay_again(bill: Bill | None) -> tuple[str, ...]:
+    """The flags of a resume that can pay for one more call at least, where this cap cannot."""
+    if bill is None or bill.cap.covers(bill.spent + bill.largest):
+        return ()
+    wanted = bill.spent + bill.largest
+    amounts = zip(wanted.amounts(), bill.cap.amounts(), bill.largest.amounts(), strict=True)
+    lack = Price(*(more if want > cap else 0 for want, cap, more in amounts))
+    larger = budget(_enlarged(bill.cap, wanted, lack))
     return ("--budget", larger) if larger else ()
 
 

@@ -13,7 +13,8 @@ def check_filled(**given: str | Sequence[str] | None) -> None:
     for name, value in given.items():
         texts = [value] if isinstance(value, str) else value or ()
         if not all(text.strip() for text in texts):
-            raise UsageError(f"{name if name.isupper() else f'--{name}'} is empty")
+            flag = name if name.isupper() else f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag} is empty")
     amounts = given.get("budget")
     if isinstance(amounts, str) and not amounts.isascii():
         raise UsageError(f"budget {amounts!r} is not an amount: write it in ASCII, such as 50calls")

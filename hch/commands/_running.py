@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import typer
 
-from hch.commands._budgets import to_go_on
+from hch.commands._budgets import to_go_on, to_pay_again
 from hch.commands._person import PersonAtTerminal
 from hch.commands._progress import Progress
 from hch.commands._terminal import last_words, mutter, tell
@@ -100,8 +100,8 @@ def complete(
     if person is not None and by_hand:
         person.sits_at(run, progress)
     run.watch = progress.watch
-    resume = place.command("resume", run.id, *again)
-    stop = Stop(f"hch: go on with: {resume}\n" if resume else "", run, progress, person)
+    resume = partial(place.command, "resume", run.id, *again)
+    stop = Stop(resume, run, progress, person)
     try:
         with stop, asyncio.Runner(loop_factory=loop_factory()) as runner:
             results = runner.run(_finish(run, progress, stop))
@@ -109,13 +109,10 @@ def complete(
         if not progress.begun:
             raise
         tell(str(error))
-        if resume:
-            more = (
-                to_go_on(Trace(run.store.events(run.id)))
-                if isinstance(error, BillExhausted)
-                else ()
-            )
-            tell(f"go on with: {place.command('resume', run.id, *again, *more)}")
+        short = isinstance(error, BillExhausted)
+        more = to_go_on(Trace(run.store.events(run.id))) if short else ()
+        if line := resume(*(more or to_pay_again(run.bill))):
+            tell(f"go on with: {line}")
         raise typer.Exit(error.exit_code) from None
     except BaseException as error:
         stop.say(kept=progress.begun or _is_kept(run))
@@ -128,16 +125,21 @@ def complete(
 class Stop:
     """Turns the first signal into the cancelling of a task, which then commits and closes nodes.
 
-    A second signal ends the process at once, the terminal as it was; `line` says how to go on. As a
+    A second signal ends the process at once, the terminal as it was; `resume` is the command that
+    goes on. As a
     context manager it hears signals, and raises CancelledError at the end where one came when there
     was no task to cancel. Its handlers are Python's, which a loop that is held up does not stop.
     """
 
     def __init__(
-        self, line: str, run: Run, progress: Progress, person: PersonAtTerminal | None
+        self,
+        resume: Callable[..., str],
+        run: Run,
+        progress: Progress,
+        person: PersonAtTerminal | None,
     ) -> None:
         self.caught: signal.Signals | None = None
-        self._line = line
+        self._resume = resume
         self._run = run
         self._progress = progress
         self._person = person
@@ -178,7 +180,8 @@ class Stop:
 
     def _words(self, *, kept: bool) -> str:
         which = f"hch: stopped by {self.caught.name}\n" if self.caught else ""
-        return which + (self._line if kept else "")
+        line = self._resume(*to_pay_again(self._run.bill)) if kept else ""
+        return f"{which}hch: go on with: {line}\n" if line else which
 
     def _first(self, number: int, _frame: object) -> None:
         self.caught = signal.Signals(number)

@@ -97,7 +97,7 @@ def resume(
 
     check_filled(RUN=run, budget=budget, store=store)
     with closing(HCH(store=store).kept_in) as kept_in:
-        row = find(kept_in, run) if run else _unfinished(kept_in)
+        row = find(kept_in, run) if run else _unfinished(kept_in, retry_failed=retry_failed)
         with kept_in.live(row.run):  # whoever works on it is told of before anything else is
             pass
         past, person = Past(kept_in, row.run), at_terminal()
@@ -157,10 +157,11 @@ def _tell_unknown(run: Run, *, ask: bool, quiet: bool) -> None:
         raise Exit(1)
 
 
-def _unfinished(store: Store) -> RunRow:
+def _unfinished(store: Store, *, retry_failed: bool) -> RunRow:
     rows = store.runs()
     found = next((row for row in rows if row.status == "unfinished"), None)
     if found is None:
         running = " (one is still running)" if any(row.status == "running" for row in rows) else ""
-        raise UsageError(f"no run in {store.place} waits to be resumed{running}")
+        named = "; name the finished one that is to be tried again" if retry_failed else ""
+        raise UsageError(f"no run in {store.place} waits to be resumed{running}{named}")
     return found

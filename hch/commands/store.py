@@ -8,13 +8,15 @@ from typing import Annotated, TypeAlias
 
 from typer import Argument, Context, Exit, Option, Typer
 
+from hch import registry
 from hch.commands._completion import complete_file
 from hch.commands._given import check_filled
 from hch.commands._page import group
 from hch.commands._terminal import say, say_json, tell
 from hch.commands._words import count
-from hch.errors import StoreError
+from hch.errors import StoreError, UsageError
 from hch.safe_text import one_line
+from hch.settings import is_spec
 
 PlaceOption: TypeAlias = Annotated[
     str | None,
@@ -116,6 +118,8 @@ def backup(
     from hch.compose import HCH
 
     check_filled(FILE=file, store=place)
+    if is_spec(file, registry.names("stores")):
+        raise UsageError(f"{file!r} is a store's spec: name the new file alone")
     to = Path(file)
     with closing(HCH(store=place).kept_in) as kept_in:
         kept_in.backup(to)

@@ -8,7 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from hch.errors import StoreError
-from hch.events import Asked, Event, NodeOpened, RootOpened, RunFinished
+from hch.events import RunFinished
+from hch.soundness import Family
 from hch.stores._index import Tally
 from hch.stores._sqlite_errors import damaged
 from hch.stores._sqlite_reader import Reader
@@ -112,7 +113,7 @@ class _Watched(Reader):
 def _of_run(reader: _Watched, number: int, run: str) -> list[str]:
     """What is wrong with a run: its events, its texts, its nodes, its row in the index."""
     reader.asked = set()
-    tally, tree, found = Tally(run), _Tree(), list[str]()
+    tally, tree, found = Tally(run), Family(), list[str]()
     for record in reader.records(run, number):
         tally.add(record.at, record.event)
         tree.take(record.event)
@@ -127,31 +128,3 @@ def _of_run(reader: _Watched, number: int, run: str) -> list[str]:
         if text >> RUN_BITS != number:
             found.append(f"run {run} uses text {text} of another run, and does not say so")
     return found[:MOST]
-
-
-class _Tree:
-    """Who asked whom. A node that is opened again begins again, and has asked nobody yet."""
-
-    def __init__(self) -> None:
-        self._roots: dict[int, str] = {}
-        self._asked: dict[str, list[str]] = {}
-
-    def take(self, event: Event) -> None:
-        match event:
-            case RootOpened():
-                self._roots[event.index] = event.key
-            case NodeOpened():
-                self._asked[event.key] = []
-            case Asked(child=str(child)):
-                self._asked.setdefault(event.parent, []).append(child)
-
-    def standing(self) -> set[str]:
-        """The nodes that were opened and hang on a root."""
-        found: set[str] = set()
-        stack = list(self._roots.values())
-        while stack:
-            key = stack.pop()
-            if key in self._asked and key not in found:
-                found.add(key)
-                stack += self._asked[key]
-        return found

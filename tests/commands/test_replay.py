@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hch.commands._beside import beside
 from hch.stores.sqlite import SqliteStore
 from tests.commands.terminal import Done, rules, two_parts
 from tests.test_replay import edited
@@ -71,8 +72,38 @@ def test_an_edited_prompt_is_shown_beside_the_recorded_one(
 
 
 def test_prompts_that_change_nothing(typed: Typed, big: str, home: Path) -> None:
-    folder = str(edited(home / "mine", "consult/turn", "$question", "$question, then"))
+    folder = str(edited(home / "mine", "factored/synthesize", "", ""))
     assert typed("replay", big, "--with-prompts", folder, "-q") == Done(0, "three\n", "")
+
+
+def test_prompts_that_the_run_has_not(typed: Typed, big: str, home: Path) -> None:
+    folder = str(edited(home / "mine", "consult/turn", "$question", "$question, then"))
+    done = typed("replay", big, "--with-prompts", folder)
+    assert done.code == 2
+    assert "has none of the prompts of run" in done.err
+    assert "factored/synthesize.md" in done.err
+
+
+def test_a_key_in_an_edited_prompt_is_not_shown(
+    typed: Typed, big: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
+    folder = str(edited(home / "mine", "factored/synthesize", "as well", "sk-canary-0123456789"))
+    done = typed("replay", big, "--with-prompts", folder)
+    assert done.code == 7
+    assert "canary" not in done.out + done.err
+    assert "[key]" in done.out
+
+
+def test_long_texts_are_compared_in_no_time() -> None:
+    many = [f"line {i % 7}" for i in range(50_000)]
+    left, right = "\n".join([*many, "a", *many]), "\n".join([*many, "b", "c", *many])
+    shown = beside(left, right, ("recorded", "now"), 60)
+    assert [line.split() for line in shown[2:] if "line" not in line] == [
+        ["a", "|", "b"],
+        [">", "c"],
+    ]
+    assert len(beside("\n".join(many), "\n".join(reversed(many)), ("", ""), 60)) >= 50_000
 
 
 def test_the_newest_finished_run_is_replayed(typed: Typed, big: str, home: Path) -> None:
