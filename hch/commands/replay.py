@@ -64,8 +64,9 @@ def replay(
     """Play a finished run once more out of its record: nothing is sent, and nothing is changed.
 
     The same recursion goes over the recorded replies. It prints the answer, of a run of one root,
-    where every node comes to the same, to the byte. Else it names the first node that does not, and prints what was asked
-    there then and now, side by side: `|` differs, `<` was there only then, `>` is there only now.
+    where every node comes to the same, to the byte. Else it names the first node that does not,
+    and prints what was asked there then and now, side by side: `|` differs, `<` was there only
+    then, `>` is there only now.
 
     With --with-prompts it shows what edited prompts would have changed first. The folder holds
     only those that are edited, under the names of hch prompts list.

@@ -101,7 +101,7 @@ def resume(
         with kept_in.live(row.run):  # whoever works on it is told of before anything else is
             pass
         past, person = Past(kept_in, row.run), at_terminal()
-        over = row.status != "unfinished" and not retry_failed
+        over = row.status not in ("unfinished", "running") and not retry_failed
         flags = () if over else _agreed(row.run, past.changes(person), force=force)
         hch = past.hch(person=person, cache=cache, sends=not over)
         going = hch.resume(row.run, budget=budget, retry_failed=retry_failed)

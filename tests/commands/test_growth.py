@@ -16,7 +16,8 @@ from hch.commands._waiting import Waiting, totals
 from hch.errors import ModelError, TransientModelError
 from hch.events import Event, NodeClosed, NodeOpened
 from hch.rates import Rate
-from hch.run import Run
+from hch.recording import Recording
+from hch.run import Resumed, Run
 from hch.types import RateLimit, Sampling
 from tests.support import Plan, decomposition, memory, regular, rough
 
@@ -221,7 +222,8 @@ def test_what_a_resume_finds_recorded_leaves_nothing_waiting() -> None:
     run = hch.begin(["Why?"])
     asyncio.run(run.finish())
     seen: list[Event] = []
-    again = Run(run.id, run.setup, store, run.roots, resumed=True)
+    past = Resumed(Recording(store.events(run.id)), run.cap)
+    again = Run(run.id, run.setup, store, run.roots, resumed=past)
     again.watch = seen.append
     asyncio.run(again.finish())
     growth = folded(seen)

@@ -53,7 +53,7 @@ def test_the_page_of_hch_has_what_a_manual_has(typed: Typed) -> None:
     assert page.startswith("Usage: hch [OPTIONS] COMMAND [ARGS]...\n\n  Ask HCH, ")
     assert re.search(r"^  HCH_STORE +Where runs are kept", page, re.MULTILINE)
     assert re.search(r"^  4 +Answered, but something below", page, re.MULTILINE)
-    assert not re.search(r"^  7 ", page, re.MULTILINE)
+    assert re.search(r"^  7 +A replay came to something else", page, re.MULTILINE)
     assert '\n  hch ask "What is (17 + 4) * (3 - 1)?" --depth 3\n' in page
 
 

@@ -228,7 +228,7 @@ def test_a_run_keeps_the_text_that_it_was_begun_with(typed: Typed, home: Path) -
     assert kept()["repair"] == (shipped() / "repair.md").read_text()
     prompt.write_text(first.replace("As a test", "Not as a test"))
     rules(home / "rules.toml", {"match": "As a test. Question", "reply": "as a test"})
-    done = typed("resume", "--budget", "5calls", "--store", "a.db")
+    done = typed("resume", "--budget", "5calls", "--store", "a.db", "--force")
     assert (done.code, done.out) == (0, "as a test\n")
     assert kept()["direct"] == first
     prompt.unlink()
