@@ -264,9 +264,7 @@ def right_key(site: Site) -> None:
 
 def too_large(site: Site) -> Done:
     """Without coverage, whose own file would fail as well."""
-    unmeasured = (
-        "unset $(env | sed -n 's/^\\(COV[A-Z_]*\\)=.*/\\1/p')"
-    )
+    unmeasured = "unset $(env | sed -n 's/^\\(COV[A-Z_]*\\)=.*/\\1/p')"
     return site.shell(f'{unmeasured}; ulimit -f 90; exec "$@"')
 
 
