@@ -21,9 +21,10 @@ from time import time
 from typing import Any, TypeVar
 
 from hch import cache_file
-from hch.cache_file import FIND, PATIENCE, told, transaction, translated
+from hch.cache_file import FIND, PATIENCE, told, translated
 from hch.config import Config
 from hch.errors import StoreError
+from hch.sqlite_files import connect, transaction
 from hch.types import Completion
 
 T = TypeVar("T")
@@ -149,7 +150,7 @@ class Cache:
         with translated(self._path):
             self._writing = cache_file.open_to_write(self._path, self._patience)
             self._writing.execute(f"PRAGMA busy_timeout = {BRIEFLY}")
-            self._reading = cache_file.connect(self._path, self._patience)
+            self._reading = connect(self._path, "mode=rw", self._patience)
             self._reading.execute("PRAGMA query_only = ON")
         self._hurry.clear()
         self._called = self._told = False

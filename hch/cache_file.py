@@ -18,9 +18,9 @@ from contextlib import closing, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
 
 from hch.errors import StoreError
+from hch.sqlite_files import connect, transaction
 from hch.types import Completion, TokenLogprob, Usage
 from hch.wire import Chars, Wire
 
@@ -100,19 +100,6 @@ def _mark(key: str, body: bytes, raw: bytes) -> bytes:
     return mark.digest()
 
 
-@contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing, and nobody else writes meanwhile."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-
-
 def open_to_write(path: Path, patience: float = PATIENCE) -> sqlite3.Connection:
     """Open the cache, made where there is none, for nobody but its owner.
 
@@ -123,7 +110,7 @@ def open_to_write(path: Path, patience: float = PATIENCE) -> sqlite3.Connection:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    db = connect(path, patience)
+    db = connect(path, "mode=rw", patience)
     try:
         if _empty(db, path):
             with _alone(path.parent):
@@ -139,7 +126,7 @@ def open_to_read(path: Path, patience: float = PATIENCE) -> sqlite3.Connection |
     """Open the cache for reading; None where there is none. Raises as `open_to_write`."""
     if not size(path):
         return None
-    db = connect(path, patience)
+    db = connect(path, "mode=rw", patience)
     try:
         db.execute("PRAGMA query_only = ON")
         if _empty(db, path):
@@ -148,16 +135,6 @@ def open_to_read(path: Path, patience: float = PATIENCE) -> sqlite3.Connection |
     except BaseException:
         db.close()
         raise
-    return db
-
-
-def connect(path: Path, patience: float) -> sqlite3.Connection:
-    """A connection to a file that is there; waits `patience` seconds for locks."""
-    address = f"file:{quote(os.fsencode(path.absolute()))}?mode=rw"
-    db = sqlite3.connect(
-        address, uri=True, timeout=patience, isolation_level=None, check_same_thread=False
-    )
-    db.execute("PRAGMA trusted_schema = OFF")
     return db
 
 
@@ -184,7 +161,7 @@ def spoilt(path: Path) -> str | None:
         if not size(path):
             return None
         try:
-            with closing(connect(path, PATIENCE)) as db:
+            with closing(connect(path, "mode=rw", PATIENCE)) as db:
                 if fault := _fault(db, path):
                     return f"{_named(path)} {fault}"
                 found = db.execute("PRAGMA quick_check(1)").fetchone()[0]

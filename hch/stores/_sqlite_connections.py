@@ -7,27 +7,14 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic, sleep
-from urllib.parse import quote
 
 from hch.failpoints import Failpoint
+from hch.sqlite_files import connect
 from hch.stores._files import size
 from hch.stores._sqlite_schema import MIGRATIONS, migrate, version
 
 _PAUSE = 0.01
 """Seconds between two tries."""
-
-
-def connect(path: Path, options: str, patience: float) -> sqlite3.Connection:
-    """A connection with that query of a SQLite URI; waits `patience` seconds for locks.
-
-    What the file's own schema says may call no function that could do harm.
-    """
-    address = f"file:{quote(os.fsencode(path.absolute()))}?{options}"
-    db = sqlite3.connect(
-        address, uri=True, timeout=patience, isolation_level=None, check_same_thread=False
-    )
-    db.execute("PRAGMA trusted_schema = OFF")
-    return db
 
 
 def open_to_write(

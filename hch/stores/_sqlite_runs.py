@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from hch.errors import StoreError
 from hch.protocols import RunRow
+from hch.sqlite_files import transaction
 from hch.stores._index import Tally, shown
 from hch.stores._sqlite_reader import Reader
 from hch.stores._sqlite_schema import RUN_BITS
@@ -45,23 +44,6 @@ DELETE FROM texts WHERE id IN (SELECT value FROM json_each(?))
   AND NOT EXISTS (SELECT 1 FROM text_refs f WHERE f.text = texts.id)
   AND NOT EXISTS (SELECT 1 FROM run_ids r WHERE r.id = texts.id >> 32)
 """
-
-
-@contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing, and nobody else writes meanwhile. Within another it is part of that."""
-    within = db.in_transaction
-    if within:
-        yield
-        return
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
 
 
 def listed(row: Any) -> RunRow:

@@ -19,9 +19,10 @@ from typing import Any, TypeAlias
 from hch.errors import StoreError
 from hch.events import Event
 from hch.failpoints import Failpoint
+from hch.sqlite_files import transaction
 from hch.stores._codec import Packer
 from hch.stores._index import shown
-from hch.stores._sqlite_runs import begin, save, transaction
+from hch.stores._sqlite_runs import begin, save
 from hch.stores._sqlite_schema import RUN_BITS
 
 LARGE = 1000

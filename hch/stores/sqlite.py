@@ -36,6 +36,7 @@ from hch.errors import StoreError, UsageError
 from hch.events import Event, Record
 from hch.failpoints import armed
 from hch.protocols import RunRow
+from hch.sqlite_files import transaction
 from hch.stores._files import named, size
 from hch.stores._group import GroupCommit
 from hch.stores._index import shown
@@ -45,7 +46,7 @@ from hch.stores._sqlite_errors import damaged, translated
 from hch.stores._sqlite_faults import deep_faults, faults
 from hch.stores._sqlite_imports import bring
 from hch.stores._sqlite_reader import Reader
-from hch.stores._sqlite_runs import LIST, listed, rebuild, remove, transaction
+from hch.stores._sqlite_runs import LIST, listed, rebuild, remove
 from hch.stores._sqlite_upkeep import backup, backup_place, vacuum
 from hch.stores._sqlite_writer import Queued, Writer
 
