@@ -119,6 +119,7 @@ def _uncollected() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # nor would it find more in what is there now
         gc.enable()
 
 
