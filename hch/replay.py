@@ -72,7 +72,6 @@ class Replay:
         self.recording = past
         self.edited = edited
         self._run = run
-        self._tape = _Tape(run.id, (event for event in past.events if isinstance(event, CALLS)))
 
     async def play(self) -> Trace:
         """The tree as it grows now, equal to the recorded one to the byte.
@@ -80,7 +79,9 @@ class Replay:
         Raises ReplayDivergence, naming the first node that does something else.
         """
         setup, run = self._run.setup, self._run
-        journal = Journal(self._tape, run.id, lambda: 0.0)
+        calls = (event for event in self.recording.events if isinstance(event, CALLS))
+        tape = _Tape(run.id, calls)
+        journal = Journal(tape, run.id, lambda: 0.0)
         journal.write(run.started())
         replies = self.recording.replies
         players = tuple(
@@ -94,14 +95,13 @@ class Replay:
         try:
             await Engine(rules).run(run.roots, run.grant, answers.__setitem__)
         except _OffRecord as off:
-            raise self._divergence(off.request) from None
-        played = Trace(self._tape.records)
+            raise self._divergence(off.request, Trace(tape.records)) from None
+        played = Trace(tape.records)
         self._compare(played)
         return played
 
-    def _divergence(self, request: Request) -> ReplayDivergence:
+    def _divergence(self, request: Request, played: Trace) -> ReplayDivergence:
         """Where a request went off the record: what this node asked its model then, and now."""
-        played = Trace(self._tape.records)
         node = next(node for node in played.nodes() if node.key == request.node)
         thoughts = [thought.request for thought, _ in node.thoughts]
         index = thoughts.index(request.call) if request.call in thoughts else len(thoughts)

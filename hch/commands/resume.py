@@ -87,7 +87,7 @@ def resume(
       hch resume 260102 --retry-failed
 
     See also:
-      hch runs, hch show, hch replay, docs/budget.md
+      hch runs, hch show, hch replay, docs/recovery.md
     """
     from hch.commands._person import at_terminal
     from hch.commands._report import report
