@@ -94,7 +94,7 @@ def import_(
 def _bring(file: str, store: Store, redaction: Redaction | None) -> list[tuple[str, int, bool]]:
     """Each run of a file, how many events it has, and whether it was brought in now.
 
-    Raises UsageError, StoreError; then the store is as it was.
+    Raises UsageError, StoreError; then the store is as it was, as far as it can still be written.
     """
     from hch.interchange import Export
 
