@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -126,9 +126,14 @@ class SqliteStore:
                     if self._fail is not None:
                         self._fail.reach("remove")
 
-    def live(self, run: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def live(self, run: str) -> Iterator[None]:
         size(self._path)  # before a lock is made beside what can be no store
-        return self._locks.hold(run)
+        with self._locks.hold(run):
+            if self._group.pending:
+                self.flush()
+            self._writer.forget(run)  # another may have removed it, and brought it back
+            yield
 
     def rebuild_index(self) -> None:
         """Make the index of every run anew from its events."""

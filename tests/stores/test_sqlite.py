@@ -116,6 +116,18 @@ def test_a_run_that_was_removed_meanwhile_takes_no_more_events(path: Path) -> No
         assert two.runs() == []
 
 
+def test_a_run_that_was_removed_and_brought_back_meanwhile_is_gone_on_with(path: Path) -> None:
+    with SqliteStore(path) as one, SqliteStore(path) as two:
+        write(one, "a", started("Why?"), opened("k"))
+        kept = list(two.events("a"))
+        two.remove(["a"])
+        two.bring("a", kept)
+        with one.live("a"):
+            write(one, "a", closed("k"))
+        assert [record.seq for record in two.events("a")] == [1, 2, 3]
+        assert two.check(deep=True) == []
+
+
 def test_a_run_is_read_while_another_process_writes_it(path: Path) -> None:
     process = python(*ENDLESSLY, f"asyncio.run(main(SqliteStore({str(path)!r})))")
     assert process.stdout is not None
