@@ -219,8 +219,9 @@ class Machine(RuleBasedStateMachine):
     def prepare(self, pick: int, retry: bool, handle: int) -> None:
         """Make ready to resume, and see to something else first."""
         prepared = self._prepared(self._book(pick), retry=retry, more=None, handle=handle)
-        assert prepared is not None
-        self.prepared.append(prepared)
+        assert prepared is not None or retry
+        if prepared is not None:
+            self.prepared.append(prepared)
 
     @rule(pick=PICK)
     @precondition(lambda self: self.prepared)
