@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -126,9 +126,12 @@ class SqliteStore:
                     if self._fail is not None:
                         self._fail.reach("remove")
 
-    @contextmanager
-    def live(self, run: str) -> Iterator[None]:
+    def live(self, run: str) -> AbstractContextManager[None]:
         size(self._path)  # before a lock is made beside what can be no store
+        return self._alive(run)
+
+    @contextmanager
+    def _alive(self, run: str) -> Iterator[None]:
         with self._locks.hold(run):
             if self._group.pending:
                 self.flush()
