@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 
+from hch import settings
 from hch.errors import UsageError
 from hch.events import (
     Asked,
@@ -293,5 +294,5 @@ def reason(error: ValidationError) -> str:
     """The first thing that is wrong, and where, in a few words."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"]))
-    said = str(first["msg"]).removeprefix("Value error, ")
+    said = settings.reason(first["msg"])
     return f"{where}: {said}" if where else said

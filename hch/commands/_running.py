@@ -126,9 +126,9 @@ class Stop:
     """Turns the first signal into the cancelling of a task, which then commits and closes nodes.
 
     A second signal ends the process at once, the terminal as it was; `resume` is the command that
-    goes on. As a
-    context manager it hears signals, and raises CancelledError at the end where one came when there
-    was no task to cancel. Its handlers are Python's, which a loop that is held up does not stop.
+    goes on. As a context manager it hears signals, and raises CancelledError at the end where one
+    came when there was no task to cancel. Its handlers are Python's, which a loop that is held up
+    does not stop.
     """
 
     def __init__(

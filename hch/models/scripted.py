@@ -33,6 +33,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
+from hch import settings
 from hch.errors import ConfigError, ModelError, NodeError, TransientModelError, UsageError
 from hch.protocols import Model
 from hch.rates import Rate
@@ -218,7 +219,7 @@ class Rules:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(step) for step in first["loc"])
-            raise ConfigError(f"{path}: {place}: {first['msg']}") from error
+            raise ConfigError(f"{path}: {place}: {settings.reason(first['msg'])}") from error
 
     def reply(self, request: Request) -> Completion | None:
         rule, text = self._find(request)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from hch.errors import StoreError
 from hch.failpoints import Failpoint
 from hch.safe_text import one_line
+from hch.sqlite_files import transaction
 from hch.stores._sqlite_errors import damaged
 
 APPLICATION = 0x48434831
@@ -224,16 +225,10 @@ def migrate(
     db: sqlite3.Connection, path: Path, migrations: Sequence[str], fail: Failpoint | None = None
 ) -> None:
     """Bring the schema up to date, in one transaction; of several processes, one does it."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(db):
         for script in migrations[version(db, path) :]:
             _run(db, script)
         db.execute(f"PRAGMA application_id = {APPLICATION}")
         db.execute(f"PRAGMA user_version = {len(migrations)}")
         if fail is not None:
             fail.reach("migrate")
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise

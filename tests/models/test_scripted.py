@@ -193,6 +193,7 @@ def test_a_faulty_file_is_named_with_its_fault(tmp_path: Path, rules: str, said:
     with pytest.raises(ConfigError, match=said) as fault:
         from_file(tmp_path, rules)
     assert "rules.toml" in str(fault.value)
+    assert "Value error" not in str(fault.value)
 
 
 def test_a_file_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
