@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from hch.budget import Price
 from hch.events import Event, Record
 from hch.rates import Rate
 from hch.replies import Reply
+from hch.steps import Instance, Step
 from hch.types import Answer, Completion, Exchange, Question, Request, Text
 
 R = TypeVar("R", bound=Reply)
@@ -161,87 +163,81 @@ class Strategy(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One problem of a task: its facts as JSON-like data, and their digest."""
-
-    facts: Any
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A step of H's script: put this term to HCH_{n-1}; `again` asks for another sample."""
-
-    term: Any
-    again: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Primitive:
-    """A step of H's script: put this term to the task's oracle."""
-
-    term: Any
-
-
-Step = Ask | Primitive | tuple[Ask, ...]
-"""What a script yields; a tuple of asks is one round and is sent a tuple of answers."""
-
-
 class Task(Protocol):
     """A problem family with checkable answers; no I/O.
 
-    One description drives the tree, a batched loop and the tests. `Term` is a task's own type.
+    One description drives the tree, the batched loop and the tests. A term is a task's own type,
+    hashable. `size` is that of an instance where none is said; `has_facts` whether an answer
+    depends on an instance, or the question says all. A task inherits what it does not define.
     """
 
     name: str
+    size: int
+    has_facts: bool
 
+    @abstractmethod
     def sample(self, rng: Random, size: int) -> Instance:
         """A random instance of this size. Every task takes small sizes, 4 and 8 among them."""
-        ...
 
+    @abstractmethod
     def questions(self, instance: Instance, rng: Random) -> Iterator[Question]:
         """Root questions by the task's law, without end or until all are given."""
-        ...
 
+    @abstractmethod
     def parse(self, text: str) -> Any:
         """The term that a question's text means. Raises ValueError with what is wrong."""
-        ...
 
+    @abstractmethod
     def render(self, term: Any) -> str:
         """The text of a question; `parse` is its inverse."""
-        ...
 
-    def beyond(self, term: Any, level: int) -> str | None:
-        """Why HCH_level cannot answer this term, where that can be told beforehand."""
-        ...
-
+    @abstractmethod
     def steps(self, term: Any) -> Generator[Step, Any, Answer]:
         """H's script: yields what is asked, is sent the answers, returns H's answer.
 
         An `Ask` and a `Primitive` are sent an Answer each, never None: where the oracle has
         none, one that is not answered. A tuple of asks is sent a tuple of answers.
         """
-        ...
 
+    @abstractmethod
     def primitive(self, instance: Instance | None, term: Any, rng: Random) -> Answer | None:
-        """The oracle: the exact answer of a primitive question, None for any other."""
-        ...
+        """The oracle: the answer of a primitive question, None for any other."""
 
+    @abstractmethod
     def truth(self, instance: Instance | None, term: Any) -> Answer:
-        """The right answer."""
-        ...
+        """The right answer, or one of them; `unanswered` where the instance has none."""
 
+    @abstractmethod
     def valid(self, term: Any, answer: Answer) -> bool:
         """Whether an answer has the type that this term's answers have.
 
         False for all that is not `answered`, such as an unanswered or a refused one.
         """
-        ...
+
+    def check(self, instance: Instance) -> None:
+        """Raises ValueError where these cannot be the facts of an instance."""
+        return
+
+    def space(self, instance: Instance) -> Iterable[Any] | None:
+        """Every term that can be asked of an instance, or None where they cannot be listed."""
+        return None
+
+    def beyond(self, term: Any, level: int) -> str | None:
+        """Why HCH_level cannot answer this term, where that can be told beforehand."""
+        return None
 
     def grade(self, instance: Instance | None, term: Any, answer: Answer) -> bool:
-        """Whether an answer is right."""
-        ...
+        """Whether an answer is right: by default, whether it says what the truth does."""
+        truth = self.truth(instance, term)
+        return self.valid(term, answer) and truth.answered and answer.text == truth.text
+
+    def measures(self, instance: Instance | None, term: Any, answer: Answer) -> Mapping[str, bool]:
+        """Whether an answer is right by other measures than `grade`, of those that apply to it."""
+        return {}
+
+    def guess(self, term: Any, rng: Random) -> Answer | None:
+        """A random answer of this term's type, None where nobody can guess: how H errs."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)

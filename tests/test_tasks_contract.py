@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from hch import registry
-from hch.protocols import Ask, Instance, Primitive, Step, Task
+from hch.protocols import Task
+from hch.steps import Ask, Instance, Primitive, Step
 from hch.types import Answer, Question, Text
 
 SIZES = (4, 8)

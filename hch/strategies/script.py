@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 from hch.budget import Price
 from hch.errors import ConfigError
-from hch.protocols import Ask, Primitive, Step, Strategy, Task, Workspace
+from hch.protocols import Strategy, Task, Workspace
+from hch.steps import Ask, Primitive, Step
 from hch.types import Answer, Question, Text
 
 

@@ -14,30 +14,37 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from operator import add, mul, sub
 from random import Random
-from typing import Any
+from typing import Annotated, Any
 
-from hch.protocols import Ask, Instance, Primitive, Step, Task
+from pydantic import Field
+
+from hch.protocols import Task
 from hch.safe_text import one_line
+from hch.steps import Ask, Instance, Primitive, Step
 from hch.tasks import _expression
 from hch.tasks._expression import Negation, Number, Op, Operation, Term, height, operands, postorder
 from hch.tasks._integers import read_integer, write_integer
-from hch.types import Answer, Question, Text, digest
+from hch.types import Answer, Question, Text
 
 _OPERATIONS: Mapping[Op, Callable[[int, int], int]] = {"+": add, "-": sub, "*": mul}
 _INTEGER = re.compile("0|-?[1-9][0-9]*+")
 
 
-class Arithmetic:
+class Arithmetic(Task):
     """The task; an instance's facts are its expression, and the question says all of it."""
 
     name = "arithmetic"
+    has_facts = False
+
+    def __init__(self, size: int) -> None:
+        self.size = size
 
     def sample(self, rng: Random, size: int) -> Instance:
         """An expression of operator height exactly `size`, with at most 3 operators a level."""
         if size < 0:
             raise ValueError(f"an operator height is at least 0, not {size}")
         text = str(_grown(rng, size, side=2))
-        return Instance(text, digest(self.name, text))
+        return Instance.of(self.name, text)
 
     def questions(self, instance: Instance, rng: Random) -> Iterator[Question]:
         """The one question. It names no instance, so that equal expressions are shared."""
@@ -105,8 +112,8 @@ class Arithmetic:
         return value is not None and value == _read(self.truth(instance, term))
 
 
-def build() -> Task:
-    return Arithmetic()
+def build(*, size: Annotated[int, Field(ge=0, le=100)] = 4) -> Task:
+    return Arithmetic(size)
 
 
 def _grown(rng: Random, levels: int, side: int) -> Term:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hch.protocols import Ask, Primitive
+from hch.steps import Ask, Primitive
 from hch.tasks._expression import Number, Operation, Term
 from hch.tasks.arithmetic import build
 from hch.types import Answer, Text

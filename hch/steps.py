@@ -1,0 +1,50 @@
+"""What H's script is made of: the steps it takes, and the instance that they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+
+from hch.types import digest
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One problem of a task: its facts as JSON-like data, and their digest, which names it."""
+
+    facts: Any = field(compare=False)
+    digest: str
+    _views: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, task: str, facts: Any) -> Instance:
+        """The instance of a task that has these facts."""
+        return cls(facts, digest(task, facts))
+
+    def view(self, of: Callable[[Any], V]) -> V:
+        """What a function makes of the facts, worked out once."""
+        if of not in self._views:
+            self._views[of] = of(self.facts)
+        return self._views[of]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A step of H's script: put this term to HCH_{n-1}; `again` asks for another sample."""
+
+    term: Any
+    again: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Primitive:
+    """A step of H's script: put this term to the task's oracle."""
+
+    term: Any
+
+
+Step: TypeAlias = Ask | Primitive | tuple[Ask, ...]
+"""What a script yields; a tuple of asks is one round and is sent a tuple of answers."""
