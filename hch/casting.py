@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from typing import Any, cast
 
 from hch import registry
@@ -58,6 +59,12 @@ class Casting:
         """The run's task; the script plays arithmetic where none is named."""
         return cast(Task, registry.build("tasks", Spec.parse(self.task_named or "arithmetic")))
 
+    @property
+    def needs_facts(self) -> bool:
+        """Whether a script plays that can do nothing without the facts of an instance."""
+        named = [PlayerSpec.parse(self.config.player(spec)) for spec in self.at.values()]
+        return any(map(self._is_scripted, [None, *named])) and self.task.has_facts
+
     def players(self, depth: int) -> tuple[Player, ...]:
         """Who plays each level, from 0 up."""
         specs: dict[int, PlayerSpec] = {}
@@ -65,7 +72,8 @@ class Casting:
             for level in registry.parse_levels(levels, depth):
                 specs[level] = PlayerSpec.parse(self.config.player(spec))
         at = [specs.get(level) for level in range(depth + 1)]
-        made = {spec: self._player(spec) for spec in set(at)}
+        reach = sum(1 for _ in takewhile(self._is_scripted, at)) - 1
+        made = {spec: self._player(spec, reach) for spec in set(at)}
         return tuple(made[spec] for spec in at)
 
     def recipe(self) -> dict[str, Any]:
@@ -90,7 +98,12 @@ class Casting:
         strategies = "/".join(map(str, spec.strategies))
         return f"{strategies}@{self.config.model(spec.model)}" if spec.model else strategies
 
-    def _player(self, at: PlayerSpec | None) -> Player:
+    def _is_scripted(self, at: PlayerSpec | None) -> bool:
+        """Whether a level's own moves are a script's."""
+        strategies = (at or self._own).strategies
+        return bool(strategies) and strategies[-1].name == BUILT_IN
+
+    def _player(self, at: PlayerSpec | None, reach: int) -> Player:
         model = self._build(at.model) if at and at.model else self._model
         layers: tuple[Strategy, ...]
         if at is None and self.strategy is not None and not isinstance(self.strategy, str):
@@ -98,7 +111,7 @@ class Casting:
         else:
             strategies = at.strategies if at else self._own.strategies
             spec = "/".join(map(str, strategies))
-            layers = tuple(map(self._layer, strategies))
+            layers = tuple(self._layer(layer, reach) for layer in strategies)
         if not any(layer.thinks for layer in layers):
             return Player(spec, layers, None)
         if model is None:
@@ -108,10 +121,10 @@ class Casting:
             )
         return Player(f"{spec}@{model.name}", layers, model)
 
-    def _layer(self, spec: Spec) -> Strategy:
+    def _layer(self, spec: Spec, reach: int) -> Strategy:
         if spec.name in registry.names("models") and spec.name not in registry.names("strategies"):
             raise UsageError(f"{spec.name!r} is a model: write STRATEGY@{spec}")
-        return cast(Strategy, registry.build("strategies", spec, task=self.task))
+        return cast(Strategy, registry.build("strategies", spec, task=self.task, reach=reach))
 
     @cached_property
     def _own(self) -> PlayerSpec:

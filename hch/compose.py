@@ -27,9 +27,10 @@ from hch.rates import Rate
 from hch.recording import Recording, given_up
 from hch.redaction import Redaction
 from hch.registry import Spec
-from hch.rules import Limits, Player, Rules
-from hch.run import Calling, Result, Resumed, Run, Setup, roots_of
+from hch.rules import Limits, Player
+from hch.run import Calling, Result, Resumed, Run, Setup, check_facts, instances_of, roots_of
 from hch.settings import is_spec
+from hch.steps import Instance
 from hch.types import Question, Text
 
 DEEPEST = 10_000
@@ -78,21 +79,46 @@ class HCH:
     record: RunStarted | None = None
     config: Config = field(default_factory=Config.read)
 
-    async def ask(self, question: str | Question, *, context: Sequence[str | Text] = ()) -> Result:
-        """Put one question to HCH_depth. Raises what stops the run; a failed root is a result."""
-        return (await self.begin([question], context=context).finish())[0]
+    async def ask(
+        self,
+        question: str | Question,
+        *,
+        context: Sequence[str | Text] = (),
+        instance: Instance | None = None,
+    ) -> Result:
+        """Put one question to HCH_depth, about an instance of the task where that has facts.
 
-    def ask_sync(self, question: str | Question, *, context: Sequence[str | Text] = ()) -> Result:
+        Raises what stops the run; a failed root is a result.
+        """
+        given = () if instance is None else (instance,)
+        return (await self.begin([question], context=context, instances=given).finish())[0]
+
+    def ask_sync(
+        self,
+        question: str | Question,
+        *,
+        context: Sequence[str | Text] = (),
+        instance: Instance | None = None,
+    ) -> Result:
         """`ask` for code that awaits nothing; inside a running loop it works in a thread."""
-        return completed(lambda: self.ask(question, context=context))
+        return completed(lambda: self.ask(question, context=context, instance=instance))
 
     def begin(
-        self, questions: Sequence[str | Question], *, context: Sequence[str | Text] = ()
+        self,
+        questions: Sequence[str | Question],
+        *,
+        context: Sequence[str | Text] = (),
+        instances: Sequence[Instance] = (),
     ) -> Run:
-        """A run with these roots, ready to `finish`; every root is sent the context texts along."""
-        roots = self._roots(questions, context)
+        """A run with these roots, ready to `finish`; every root is sent the context texts along.
+
+        A question names the instance it is about by its digest; one that names none is about the
+        first of `instances`.
+        """
+        roots = self._roots(questions, context, instances)
         self._check_cap(len(roots))
-        setup = replace(self._setup(self._prompts(), *self.cap), cache=self._cache)
+        setup = self._setup(self._prompts(), *self.cap)
+        setup = replace(setup, cache=self._cache, instances=tuple(instances))
         return Run.new(setup, self.kept_in, roots)
 
     async def forecast(
@@ -100,36 +126,48 @@ class HCH:
         question: str | Question,
         *,
         context: Sequence[str | Text] = (),
+        instance: Instance | None = None,
         fanout: int | None = None,
     ) -> Estimate:
         """What asking this will cost; `fanout` is how many sub-questions nodes typically ask.
 
         Nothing is sent. Raises what `ask` raises before it sends anything.
         """
-        [root] = self._roots([question], context)
+        instances = () if instance is None else (instance,)
+        [root] = self._roots([question], context, instances)
         self._check_cap(1)
-        setup = self._setup(self._prompts(), *self.cap)
-        rules = Rules(
-            setup.players,
-            setup.prompts,
-            Unwritten(),
-            setup.limits,
-            setup.seed,
-            setup.manual,
-            setup.task,
-        )
-        cap = setup.cap
+        setup = replace(self._setup(self._prompts(), *self.cap), instances=instances)
+        cap, rules = setup.cap, setup.rules(Unwritten())
         return await estimate(rules, root, cap=cap, grant=root_grant(cap, 1), fanout=fanout)
 
     def _roots(
-        self, questions: Sequence[str | Question], context: Sequence[str | Text]
+        self,
+        questions: Sequence[str | Question],
+        context: Sequence[str | Text],
+        instances: Sequence[Instance],
     ) -> list[Question]:
         texts = tuple(t if isinstance(t, Text) else Text(t, "document", False) for t in context)
         asked = [q if isinstance(q, Question) else Question(Text(q), texts) for q in questions]
         roots = [self._without_keys(root) for root in asked]
         if not roots or any(not root.text.body.strip() for root in roots):
             raise UsageError("the question is empty")
-        return roots
+        return self._about(roots, instances)
+
+    def _about(self, roots: Sequence[Question], instances: Sequence[Instance]) -> list[Question]:
+        """The roots, each with the instance that it is about; no instance is malformed."""
+        if instances:
+            check_facts(self.casting.task, instances)
+            about = instances[0].digest
+            roots = [replace(root, instance=root.instance or about) for root in roots]
+        elif self.casting.needs_facts and any(root.instance is None for root in roots):
+            raise UsageError(
+                f"task {self.casting.task.name!r} has facts that no question tells: say which "
+                "instance is meant, such as --instance 7"
+            )
+        known = {instance.digest for instance in instances}
+        if unknown := [root for root in roots if root.instance and root.instance not in known]:
+            raise UsageError(f"there are no facts of instance {unknown[0].instance}")
+        return list(roots)
 
     def _without_keys(self, asked: Question) -> Question:
         """A question and its context as they may be kept: with no key in them."""
@@ -189,7 +227,8 @@ class HCH:
                 f"run {run} was started with other players: {by_level(started.players)}; "
                 f"these are {by_level(players)}"
             )
-        return self._setup(PromptSet(prompt, self._wanted()), started.cap.price(), seconds)
+        setup = self._setup(PromptSet(prompt, self._wanted()), started.cap.price(), seconds)
+        return replace(setup, instances=instances_of(started, self.casting.task))
 
     @cached_property
     def kept_in(self) -> Store:

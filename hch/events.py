@@ -34,7 +34,8 @@ Used: TypeAlias = tuple[int, int, int, int] | tuple[int, int, int, int, int]
 class RunStarted(Wire):
     """How the run was set up: enough to build it again (`setup`), its grants and its cap.
 
-    `roots` is where the root questions come from: `{"questions": [Words and context…]}`.
+    `roots` is where the root questions come from: `{"questions": [Words and context…]}`, with the
+    `instances` that they are about, if any: facts as JSON by digest.
     `prompts` maps the name of every prompt in use to its exact text, and `rates` every model to
     its price, None where it has no known one; `priced_by` says whose prices these are. `by_hand`
     are those models that are a person.

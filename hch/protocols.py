@@ -110,6 +110,10 @@ class Workspace(Protocol):
         """The answer of the task's oracle; None where the question is not primitive."""
         ...
 
+    def chance(self, what: str) -> Random:
+        """Randomness of this copy's own, for a purpose: the same whenever it is asked for."""
+        ...
+
     async def tries(self, n: int, *context: Text, of: int | None = None) -> list[Answer]:
         """For wrappers: n more independent tries of the own question, of at most `of` in all."""
         ...

@@ -22,7 +22,6 @@ from hch.middleware import Recorded
 from hch.protocols import Model
 from hch.rates import Rate
 from hch.recording import Recording
-from hch.rules import Rules
 from hch.run import Run
 from hch.trace import Trace
 from hch.types import Answer, Completion, Message, Request
@@ -88,9 +87,7 @@ class Replay:
             replace(player, model=player.model and Recorded(Mute.of(player.model), replies))
             for player in setup.players
         )
-        rules = Rules(
-            players, setup.prompts, journal, setup.limits, setup.seed, setup.manual, setup.task
-        )
+        rules = setup.rules(journal, players)
         answers: dict[int, Answer] = {}
         try:
             await Engine(rules).run(run.roots, run.grant, answers.__setitem__)

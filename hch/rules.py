@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from typing import Protocol
@@ -13,6 +13,7 @@ from hch.events import NodeOpened
 from hch.journal import Journal
 from hch.prompts import PromptSet
 from hch.protocols import Model, Strategy, Task, Workspace
+from hch.steps import Instance
 from hch.types import Answer, Completion, Request, Text, digest
 
 
@@ -36,7 +37,7 @@ class Player:
 
 @dataclass(frozen=True)
 class Rules:
-    """What holds for a whole run; `players` are by level."""
+    """What holds for a whole run; `players` are by level, `instances` by their digest."""
 
     players: tuple[Player, ...]
     prompts: PromptSet
@@ -45,6 +46,7 @@ class Rules:
     seed: int = 0
     manual: Text | None = None
     task: Task | None = None
+    instances: Mapping[str, Instance] = field(default_factory=dict)
 
     @cached_property
     def _who(self) -> tuple[str, ...]:

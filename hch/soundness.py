@@ -33,6 +33,7 @@ from hch.events import (
     Thought,
 )
 from hch.registry import PlayerSpec, Spec
+from hch.steps import recorded
 from hch.wire import Chars, Wire, Words
 
 LATEST = 2.0**35
@@ -86,6 +87,7 @@ class Roots(Wire):
     """What `RunStarted.roots` may hold."""
 
     questions: Annotated[list[Root], Field(min_length=1)]
+    instances: dict[str, Chars] = Field({})
 
 
 class Sampled(Wire):
@@ -236,6 +238,8 @@ def check_started(event: RunStarted) -> None:
     roots = _validated(Roots, event.roots, "roots")
     if event.count != len(roots.questions):
         raise ValueError(f"count is {event.count}, and there are {len(roots.questions)} roots")
+    task = Spec.parse(recipe.task or "arithmetic").name
+    recorded(task, roots.instances)
     if not event.players or recipe.depth not in (None, len(event.players) - 1):
         raise ValueError(f"{len(event.players)} players do not fit the depth {recipe.depth}")
     for name, tariff in event.rates.items():

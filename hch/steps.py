@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
@@ -24,11 +25,30 @@ class Instance:
         """The instance of a task that has these facts."""
         return cls(facts, digest(task, facts))
 
+    @property
+    def text(self) -> str:
+        """The facts as JSON."""
+        return json.dumps(self.facts, separators=(",", ":"))
+
     def view(self, of: Callable[[Any], V]) -> V:
         """What a function makes of the facts, worked out once."""
         if of not in self._views:
             self._views[of] = of(self.facts)
         return self._views[of]  # type: ignore[no-any-return]
+
+
+def recorded(task: str, facts: Mapping[str, str]) -> tuple[Instance, ...]:
+    """Instances from their `text` by digest. Raises ValueError where they do not fit."""
+    found = []
+    for named, text in facts.items():
+        try:
+            instance = Instance.of(task, json.loads(text))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"the facts of instance {named[:8]} are no JSON: {error}") from error
+        if instance.digest != named:
+            raise ValueError(f"instance {named[:8]} has other facts than its name says")
+        found.append(instance)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

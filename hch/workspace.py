@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from random import Random
 from typing import Any
 
 from hch.budget import (
@@ -18,6 +17,7 @@ from hch.budget import (
     Purse,
     share,
 )
+from hch.chance import Chance
 from hch.errors import ConfigError
 from hch.events import NodeOpened, PrimitiveAnswered
 from hch.prompts import SHOWN_IN_VAIN
@@ -141,6 +141,12 @@ class Copy:
             round_.grant(fresh, spare, self._child, last=last)
             return await self._open(round_, "ask", self._known, self._keys)
 
+    def chance(self, what: str) -> Chance:
+        asked = self.question
+        return Chance(
+            self._rules.seed, self.level, self._sample, asked.text.body, asked.instance, what
+        )
+
     async def tries(self, n: int, *context: Text, of: int | None = None) -> list[Answer]:
         with self._alone:
             if self._tries is None:
@@ -167,12 +173,12 @@ class Copy:
             task, body = self._rules.task, question.text.body
             if task is None:
                 return None
-            seed = digest(self._rules.seed, self.level, self._sample, body, question.instance)
             try:
                 term = task.parse(body)
             except ValueError:
                 return None
-            answer = task.primitive(None, term, Random(int(seed, 16)))
+            instance = self._rules.instances.get(question.instance or "")
+            answer = task.primitive(instance, term, self.chance(body))
             self._rules.journal.write(
                 PrimitiveAnswered(
                     parent=self.key,

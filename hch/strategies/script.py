@@ -1,17 +1,21 @@
 """H as a task's script: every move is the task's own, so no model is needed.
 
 An ask of H's script goes to HCH_{n-1}, a primitive to the task's oracle. At level 0 there are
-primitives only. A text that the task cannot parse, or that it knows to be beyond the level, is
-`unanswered` with the reason.
+primitives only. A text that the task cannot parse is `unanswered` with the reason; so is one that
+it knows to be beyond the level, where scripts play all levels below.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from functools import partial
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from hch.budget import Price
 from hch.errors import ConfigError
+from hch.playing import NO_ORACLE, Playing
 from hch.protocols import Strategy, Task, Workspace
 from hch.steps import Ask, Primitive, Step
 from hch.types import Answer, Question, Text
@@ -24,17 +28,13 @@ class Script:
     thinks = False
     refuses_repeats = False
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    def __init__(self, playing: Playing) -> None:
+        self._playing = playing
+        self._task = playing.task
 
     async def __call__(self, workspace: Workspace) -> Answer:
-        try:
-            term = self._task.parse(workspace.question.text.body)
-        except ValueError as error:
-            return Answer("unanswered", None, str(error))
-        if beyond := self._task.beyond(term, workspace.level):
-            return Answer("unanswered", None, beyond)
-        steps = self._task.steps(term)
+        body = workspace.question.text.body
+        steps = self._playing.play(body, workspace.level, partial(workspace.chance, "H"))
         sent: Any = None
         while True:
             try:
@@ -46,7 +46,7 @@ class Script:
     async def _take(self, step: Step, workspace: Workspace) -> Any:
         if isinstance(step, Primitive):
             answer = await workspace.primitive(self._question(step.term, workspace))
-            return answer or Answer("unanswered", None, "the oracle has no answer to it")
+            return answer or NO_ORACLE
         asks = step if isinstance(step, tuple) else (step,)
         answers = await workspace.ask(*(self._asked(ask, workspace) for ask in asks))
         return tuple(answers) if isinstance(step, tuple) else answers[0]
@@ -66,8 +66,10 @@ class Script:
         return Price()
 
 
-def build(*, task: Task | None) -> Strategy:
+def build(
+    *, task: Task | None, reach: int = -1, errors: Annotated[float, Field(ge=0, le=1)] = 0.0
+) -> Strategy:
     """Plays the run's task. Raises ConfigError where the run has none."""
     if task is None:
         raise ConfigError("strategy 'script' plays a task: name one, such as task=arithmetic")
-    return Script(task)
+    return Script(Playing(task, reach, errors))
