@@ -123,7 +123,7 @@ def _told(facts: list[list[str]]) -> dict[Call, str]:
     for x, *given in facts:
         if len(given) == 1:
             found[Call("A", (x,))] = given[0]
-        elif x in LETTERS:
+        elif len(x) == 1:
             found[Call("f", (x, given[0]))] = given[1]
         else:
             found[Call("A", (x,))], found[Call("B", (x,))] = given
@@ -137,7 +137,7 @@ def _values(facts: list[list[str]]) -> dict[str, str]:
     for x, *given in facts:
         if len(given) == 1:
             values[x] = given[0]
-        elif x not in LETTERS:
+        elif len(x) > 1:
             values[x] = f[values[given[0]], values[given[1]]]
     return values
 
