@@ -10,38 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
+from hch.agents import Agent, Put, Told
 from hch.chance import Chance
 from hch.engine import ended
 from hch.playing import NO_ORACLE, Playing
 from hch.rounds import Guard
 from hch.rules import Limits
 from hch.steps import Ask, Instance, Primitive
-from hch.types import Answer, Path, Question, Text
-
-
-class Put(NamedTuple):
-    """A question as it is put to an agent: an instance by its digest, an absolute sample path."""
-
-    body: str
-    instance: str | None = None
-    sample: Path = ()
-
-
-class Told(NamedTuple):
-    """An answer, and how often H worked for it in a tree that shares nothing."""
-
-    answer: Answer
-    calls: int = 0
-
-
-class Agent(Protocol):
-    """Whoever answers many questions at once: A."""
-
-    def answer(self, puts: Sequence[Put]) -> list[Told]:
-        """An answer to each, in order; equal ones get equal answers."""
-        ...
+from hch.types import Answer, Question, Text
 
 
 class Amplify:

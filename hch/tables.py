@@ -10,22 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
+from hch.agents import Row
 from hch.chance import Chance
 
 FORMAT = 1
 
 Held: TypeAlias = str | Mapping[str, float]
 """What a table has for a question: the answer, or the weights of several."""
-
-
-class Row(NamedTuple):
-    """What was answered to a question about an instance, if it is about one."""
-
-    instance: str | None
-    question: str
-    answer: Held
 
 
 class Table:
