@@ -1,4 +1,4 @@
-"""Agents that answer many questions at once, and learners that make new ones of what was answered.
+"""Agents that answer many questions at once, and learners that make them of what was answered.
 
 Amplification asks an agent A; distillation makes the next one (Christiano, Shlegeris and Amodei
 2018, arXiv 1810.08575).
@@ -6,7 +6,7 @@ Amplification asks an agent A; distillation makes the next one (Christiano, Shle
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -37,18 +37,18 @@ class Agent(Protocol):
 
 
 class Row(NamedTuple):
-    """What a question about an instance was answered: a text, or the weight of each of several."""
+    """What a question about an instance was answered once; None where it was not answered."""
 
     instance: str | None
     question: str
-    answer: str | Mapping[str, float]
+    answer: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A new agent: the spec of the model that it is in a tree, and what a store keeps of it by name.
+    """An agent as it is kept: the spec of the model that it is in a tree, and what that needs.
 
-    `kept` is all that the spec needs.
+    `kept` are texts of a store's shelf, by name.
     """
 
     spec: str
@@ -56,14 +56,16 @@ class Learned:
 
 
 class Learner(Protocol):
-    """Makes agents. `generalises` says whether one may know what it was not told."""
+    """Distillation: makes agents of rows."""
 
-    generalises: bool
+    def learn(self, name: str, rows: Iterable[Row], before: Learned | None) -> Learned:
+        """An agent of that name from these rows, and from the agent before it, if there is one.
 
-    def learn(self, name: str, rows: Sequence[Row], before: Mapping[str, str]) -> Learned:
-        """An agent of that name, from rows and from what was kept of the agent before it."""
+        A question has a row for each target that it got. What is not in the rows may be learned
+        from the agent before. Without any rows it does not know anything.
+        """
         ...
 
-    def agent(self, kept: Mapping[str, str], seed: int) -> Agent:
-        """The agent of which that was kept, as a run of that seed meets it at level 0."""
+    def agent(self, learned: Learned, seed: int) -> Agent:
+        """The agent as a run of that seed meets it at level 0. Raises ConfigError."""
         ...

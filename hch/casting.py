@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
@@ -28,6 +28,7 @@ BUILT_IN = "script"
 class Casting:
     """What was asked for, under a configuration; the fields are those of `hch.compose.HCH`.
 
+    `shelf` reads what a store keeps by name.
     Everything raises UsageError or ConfigError for what cannot be built.
     """
 
@@ -39,6 +40,7 @@ class Casting:
     prices: Mapping[str, Rate | None]
     person: Person | None
     record: RunStarted | None = None
+    shelf: Callable[[str], str | None] = lambda _: None
     _built: dict[str, Model] = field(default_factory=dict)
 
     @cached_property
@@ -174,8 +176,8 @@ class Casting:
             )
         _check_provider(spec)
         rate = price_of(spec.name, spec.arg)
-        keys = self.config.keys
-        return cast(Model, registry.build("models", spec, keys=keys, rate=rate, person=self.person))
+        parts = {"keys": self.config.keys, "rate": rate, "person": self.person}
+        return cast(Model, registry.build("models", spec, shelf=self.shelf, **parts))
 
     @cached_property
     def _own_prices(self) -> dict[str, Rate | None]:

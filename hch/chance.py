@@ -5,7 +5,12 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from hch.types import digest
+from hch.types import Path, digest
+
+
+def seed_of(run: int, sample: Path) -> int:
+    """The seed that a request of that sample path carries, in a run of that seed: 48 bits."""
+    return int(digest(run, sample)[:12], 16)
 
 
 class Chance(Random):

@@ -27,8 +27,9 @@ from hch.rates import Rate
 from hch.recording import Recording, given_up
 from hch.redaction import Redaction
 from hch.registry import Spec
+from hch.roots import about, check_facts, instances_of, questioned, roots_of
 from hch.rules import Limits, Player
-from hch.run import Calling, Result, Resumed, Run, Setup, check_facts, instances_of, roots_of
+from hch.run import Calling, Result, Resumed, Run, Setup
 from hch.settings import is_spec
 from hch.steps import Instance
 from hch.types import Question, Text
@@ -146,28 +147,10 @@ class HCH:
         context: Sequence[str | Text],
         instances: Sequence[Instance],
     ) -> list[Question]:
-        texts = tuple(t if isinstance(t, Text) else Text(t, "document", False) for t in context)
-        asked = [q if isinstance(q, Question) else Question(Text(q), texts) for q in questions]
-        roots = [self._without_keys(root) for root in asked]
-        if not roots or any(not root.text.body.strip() for root in roots):
-            raise UsageError("the question is empty")
-        return self._about(roots, instances)
-
-    def _about(self, roots: Sequence[Question], instances: Sequence[Instance]) -> list[Question]:
-        """The roots, each with the instance that it is about; no instance is malformed."""
         if instances:
             check_facts(self.casting.task, instances)
-            about = instances[0].digest
-            roots = [replace(root, instance=root.instance or about) for root in roots]
-        elif self.casting.needs_facts and any(root.instance is None for root in roots):
-            raise UsageError(
-                f"task {self.casting.task.name!r} has facts that no question tells: say which "
-                "instance is meant, such as --instance 7"
-            )
-        known = {instance.digest for instance in instances}
-        if unknown := [root for root in roots if root.instance and root.instance not in known]:
-            raise UsageError(f"there are no facts of instance {unknown[0].instance}")
-        return list(roots)
+        asked = [self._without_keys(root) for root in questioned(questions, context)]
+        return about(asked, instances, self.casting.task if self.casting.needs_facts else None)
 
     def _without_keys(self, asked: Question) -> Question:
         """A question and its context as they may be kept: with no key in them."""
@@ -290,7 +273,12 @@ class HCH:
             self.prices,
             self.person,
             self.record,
+            self._shelved,
         )
+
+    def _shelved(self, name: str) -> str | None:
+        """A text that the store keeps by name; the store is not opened before."""
+        return self.kept_in.shelved(name)
 
     @cached_property
     def players(self) -> tuple[Player, ...]:

@@ -9,12 +9,13 @@ from typing import Any
 
 from hch.bounds import call_bound, input_bound
 from hch.budget import Price
+from hch.chance import seed_of
 from hch.prompts import Parts, context_parts, exchange_parts, marked, neutral, question_parts
 from hch.protocols import GrantView, Model, Value
 from hch.rates import token_bound
 from hch.replies import ReplyProblem, form, stated
 from hch.rules import Rules
-from hch.types import Message, Part, Path, Question, Request, Sampling, Text, digest
+from hch.types import Message, Part, Path, Question, Request, Sampling, Text
 
 _SHOWN_OF_A_BAD_REPLY = 2000
 
@@ -30,7 +31,7 @@ class Drafts:
         self._node, self._level, self._sample = place
         self._model = model
         self._sent: tuple[tuple[Message, ...], int] = ((), 0)
-        self._seed = int(digest(rules.seed, self._sample)[:12], 16)
+        self._seed = seed_of(rules.seed, self._sample)
         self._own: dict[str, Parts] = {
             "question": question_parts(question),
             "context": context_parts(question),

@@ -17,7 +17,8 @@ from hch.prompts import Files, folder, reader, shipped
 from hch.protocols import Person, Store
 from hch.recording import Recording
 from hch.replay import Replay
-from hch.run import Run, roots_of
+from hch.roots import roots_of
+from hch.run import Run
 from hch.trace import Trace
 
 

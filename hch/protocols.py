@@ -315,6 +315,21 @@ class Store(Protocol):
         """
         ...
 
+    def shelve(self, texts: Mapping[str, str | None]) -> None:
+        """Keep texts by name beside the runs, or drop those that are None: all of it, durably.
+
+        What was there under such a name is gone. A name is at most 200 characters.
+        """
+        ...
+
+    def shelved(self, name: str) -> str | None:
+        """The text of that name, None where there is none."""
+        ...
+
+    def shelf(self, prefix: str = "") -> list[str]:
+        """The names that begin so, sorted."""
+        ...
+
     def backup(self, to: Path) -> None:
         """Copy all that is kept into a new file, also while runs are written.
 

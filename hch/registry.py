@@ -32,7 +32,7 @@ from hch.errors import ConfigError, UsageError
 KINDS = ("models", "strategies", "stores", "tasks", "formats", "learners", "scorers", "commands")
 
 
-PARTS = frozenset({"keys", "rate", "task", "person", "reach"})
+PARTS = frozenset({"keys", "rate", "task", "person", "reach", "shelf"})
 """What `hch.casting` gives a `build` that asks for it by name; never a user's option."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -15,7 +15,7 @@ from hch import __version__
 from hch.budget import Bill, Price, root_grant
 from hch.endpoints import Endpoint
 from hch.engine import Engine
-from hch.errors import BillExhausted, ConfigError, StoreError
+from hch.errors import BillExhausted, StoreError
 from hch.events import Event, RunFinished, RunResumed, RunStarted, RunStopped
 from hch.journal import Journal
 from hch.middleware import (
@@ -31,11 +31,12 @@ from hch.prompts import PromptSet
 from hch.protocols import Model, ReplyCache, Store, Task
 from hch.recording import Recording
 from hch.redaction import Redaction
+from hch.roots import kept
 from hch.rules import Limits, Player, Rules
-from hch.steps import Instance, recorded
+from hch.steps import Instance
 from hch.trace import Trace
 from hch.types import Answer, Question, Text
-from hch.wire import Amounts, Tariff, Words
+from hch.wire import Amounts, Tariff
 
 Watch = Callable[[Event], None]
 
@@ -285,7 +286,7 @@ class Run:
             players=tuple(player.spec for player in setup.players),
             prompts=setup.prompts.texts(),
             seed=setup.seed,
-            roots=_source(self.roots, setup.instances),
+            roots=kept(self.roots, setup.instances),
             count=len(self.roots),
             grant=Amounts.of(self.grant),
             cap=Amounts.of(setup.cap),
@@ -299,52 +300,3 @@ class Run:
         past = self.resumed.past.trace if self.resumed and self.resumed.over else None
         read = cache(lambda: past or Trace(self.store.events(self.id)))
         return [Result(self.id, i, a, self.store, read) for i, a in enumerate(answers)]
-
-
-def _source(roots: Sequence[Question], instances: Iterable[Instance]) -> dict[str, Any]:
-    """Where the roots come from, with the facts that they are about."""
-    source: dict[str, Any] = {"questions": [_wire(root) for root in roots]}
-    facts = {instance.digest: instance.text for instance in instances}
-    return {**source, "instances": facts} if facts else source
-
-
-def _wire(question: Question) -> dict[str, Any]:
-    return {
-        "text": Words.of(question.text).model_dump(),
-        "context": [Words.of(text).model_dump() for text in question.context],
-        "instance": question.instance,
-        "sample": list(question.sample),
-    }
-
-
-def roots_of(started: RunStarted) -> list[Question]:
-    """The root questions that a run was started with."""
-    return [
-        Question(
-            Words(**root["text"]).text(),
-            tuple(Words(**text).text() for text in root["context"]),
-            root["instance"],
-            tuple(root["sample"]),
-        )
-        for root in started.roots["questions"]
-    ]
-
-
-def instances_of(started: RunStarted, task: Task) -> tuple[Instance, ...]:
-    """The instances that a run was started with. Raises ConfigError if they are no such."""
-    try:
-        found = recorded(task.name, started.roots.get("instances", {}))
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-    check_facts(task, found)
-    return found
-
-
-def check_facts(task: Task, instances: Iterable[Instance]) -> None:
-    """Raises ConfigError for what cannot be an instance of this task."""
-    for instance in instances:
-        try:
-            task.check(instance)
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            what = f"instance {instance.digest[:8]} is none of task {task.name!r}"
-            raise ConfigError(f"{what}: {error}") from error
