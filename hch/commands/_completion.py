@@ -42,6 +42,19 @@ def complete_task(incomplete: str) -> Found:
     return list(_specs("tasks", incomplete))
 
 
+def complete_learner(incomplete: str) -> Found:
+    return list(_specs("learners", incomplete))
+
+
+def complete_iteration(ctx: Context) -> Found:
+    """The names of the iterations that are kept."""
+    from hch.compose import HCH
+    from hch.iterate import names
+
+    with closing(HCH(store=ctx.params.get("store")).kept_in) as kept_in:
+        return [(name, "") for name in names(kept_in)]
+
+
 def complete_model(incomplete: str) -> Found:
     """Models, aliases of the configuration, options after a comma, and files after a colon."""
     return list(_models(incomplete))

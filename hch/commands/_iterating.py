@@ -1,0 +1,97 @@
+"""An iteration as a command goes on with it: its settings, its rows on stderr, its end."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TextIO, cast
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.text import Text
+
+from hch.commands._generations import Rows, plot
+from hch.commands._terminal import Narration, columns, mutter, tell
+from hch.commands._words import count
+from hch.errors import UsageError
+from hch.iterate import Iteration
+from hch.ledger import Generation, Ledger, Settings
+
+WIDTH = 100
+"""Columns where stderr is no terminal."""
+
+
+def settled(**given: Any) -> Settings:
+    """Settings as typed. Raises UsageError, naming the flag."""
+    try:
+        settings = Settings(**given)
+        _ = settings.numbers
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        flag = f"--{str(wrong['loc'][0]).replace('_', '-')}"
+        raise UsageError(f"{flag} {wrong['input']!r}: {wrong['msg']}") from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return settings
+
+
+def flags(settings: Settings) -> list[str]:
+    """The flags that say these settings."""
+    fields = type(settings).model_fields
+    words = ["--task", settings.task]
+    for name, value in settings:
+        if name != "task" and value != fields[name].default:
+            flag = f"--{name.replace('_', '-')}"
+            words += [flag] if value is True else [flag, str(value)]
+    return words
+
+
+def go(iteration: Iteration, rounds: int, *, quiet: bool) -> None:
+    """Make the generations that are missing, with a row for each when it is kept."""
+    if quiet:
+        for _ in iteration.generations(rounds):
+            pass
+        return
+    before = iteration.ledger.generations
+    if before:
+        tell(f"{iteration.name} has {count(len(before), 'round')} already")
+    table = _Table()
+    for made in before:
+        table.add(made)
+    with table.console.status(_working(len(before))) as status:
+        for made in iteration.generations(rounds):
+            table.add(made)
+            status.update(_working(made.number))
+    _say_end(iteration.ledger)
+
+
+def _working(made: int) -> Text:
+    return Text(f"round {made + 1}")
+
+
+class _Table:
+    """The rows on stderr, above whatever the console shows of the work."""
+
+    def __init__(self) -> None:
+        width = columns(sys.stderr, WIDTH)
+        file = cast(TextIO, Narration())
+        self.console = Console(file=file, width=width, highlight=False, emoji=False)
+        self._rows: Rows | None = None
+
+    def add(self, made: Generation) -> None:
+        if self._rows is None:
+            self._rows = Rows(made, self.console.width)
+            self._print(self._rows.head)
+        self._print(self._rows.row(made))
+
+    def _print(self, line: str) -> None:
+        self.console.print(Text(line), soft_wrap=True)
+
+
+def _say_end(ledger: Ledger) -> None:
+    made = ledger.generations
+    encoding = (sys.stderr and sys.stderr.encoding) or "utf-8"
+    mutter(f"{plot(made, columns(sys.stderr, WIDTH), encoding)}\n")
+    if refused := [str(each.number) for each in made if not each.taken]:
+        tell(f"not taken, since worse: round {', '.join(refused)}")
+    how = "all is right" if ledger.is_over else "the rounds are over"
+    tell(f"{how} after {count(len(made), 'round')}; again: hch iterate show {ledger.name}")
