@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import re
 from collections.abc import Sequence
 from pathlib import Path
+
+from hch import __version__
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,6 +44,11 @@ def keep(page: str, name: str, text: str) -> None:
 
 def _between(name: str) -> re.Pattern[str]:
     return re.compile(rf"(<!-- {name}: begin\b[^>]*-->)\n(.*?)(<!-- {name}: end -->)", re.DOTALL)
+
+
+def machine() -> str:
+    """The cores and the versions, for what needs no server and no SDK."""
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, hch {__version__}"
 
 
 def arguments(about: str | None, figures: Path, page: str) -> argparse.ArgumentParser:

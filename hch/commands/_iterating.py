@@ -7,6 +7,7 @@ from typing import Any, TextIO, cast
 
 from pydantic import ValidationError
 from rich.console import Console
+from rich.live import Live
 from rich.text import Text
 
 from hch.commands._generations import Rows, plot
@@ -57,34 +58,45 @@ def go(iteration: Iteration, rounds: int, *, quiet: bool) -> None:
     table = _Table()
     for made in before:
         table.add(made)
-    with table.console.status(_working(len(before))) as status:
+    with table.working_on(len(before) + 1) as live:
         for made in iteration.generations(rounds):
             table.add(made)
-            status.update(_working(made.number))
+            live.update(_round(made.number + 1), refresh=True)
     _say_end(iteration.ledger)
 
 
-def _working(made: int) -> Text:
-    return Text(f"round {made + 1}")
+def _round(number: int) -> Text:
+    return Text(f"round {number} …", "dim")
 
 
 class _Table:
-    """The rows on stderr, above whatever the console shows of the work."""
+    """The rows on stderr, and below them, on a terminal, what is worked on."""
 
     def __init__(self) -> None:
         width = columns(sys.stderr, WIDTH)
         file = cast(TextIO, Narration())
-        self.console = Console(file=file, width=width, highlight=False, emoji=False)
+        self._console = Console(file=file, width=width, highlight=False, emoji=False)
         self._rows: Rows | None = None
 
     def add(self, made: Generation) -> None:
         if self._rows is None:
-            self._rows = Rows(made, self.console.width)
+            self._rows = Rows(made, self._console.width)
             self._print(self._rows.head)
         self._print(self._rows.row(made))
 
+    def working_on(self, number: int) -> Live:
+        """Leaves stdout and stderr as they are: what is drawn is drawn on stderr itself."""
+        return Live(
+            _round(number),
+            console=self._console,
+            transient=True,
+            auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
     def _print(self, line: str) -> None:
-        self.console.print(Text(line), soft_wrap=True)
+        self._console.print(Text(line), soft_wrap=True)
 
 
 def _say_end(ledger: Ledger) -> None:

@@ -234,7 +234,7 @@ def list_(store: StoreOption = None, as_json: JsonOption = False) -> None:
     for ledger in () if as_json else ledgers:
         right = percent(ledger.standing.learned) if ledger.standing else "nothing yet"
         rounds = count(len(ledger.generations), "round")
-        say(one_line(f"{ledger.name}  {rounds}  {right}  {ledger.model}"))
+        say("  ".join(map(one_line, (ledger.name, rounds, right, ledger.model))))
 
 
 def show(
