@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol, TypeVar, overload, runtime_checkable
@@ -219,8 +220,12 @@ class Task(Protocol):
         """
 
     def check(self, instance: Instance) -> None:
-        """Raises ValueError where these cannot be the facts of an instance."""
-        return
+        """Raises ValueError, or a TypeError, where these cannot be the facts of an instance.
+
+        By default: where no question can be drawn, or its truth not be told.
+        """
+        for question in islice(self.questions(instance, Random(0)), 1):
+            self.truth(instance, self.parse(question.text.body))
 
     def space(self, instance: Instance) -> Iterable[Any] | None:
         """Every term that can be asked of an instance, or None where they cannot be listed."""

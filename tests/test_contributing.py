@@ -1,0 +1,87 @@
+"""The plugins that CONTRIBUTING shows: each is put where the page says, and does what it says.
+
+They go into a copy of the package, so that what is tested is a file in its folder, nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+SHOWN = dict(re.findall(r"(?ms)^`(hch/\w+/\w+\.py)`;.*?^```python\n(.*?)^```$", PAGE))
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what is installed, with the files of the page in it."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("hch", "prompts", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for path, text in SHOWN.items():
+        assert not (folder / path).exists()
+        (folder / path).write_text(text, "utf-8")
+    return folder
+
+
+def typed(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PYTHONPATH": str(checkout), "HCH_STORE": str(checkout / "runs.db")}
+    command = [sys.executable, "-m", *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=env, cwd=checkout, check=False
+    )
+
+
+def test_the_page_shows_a_model_a_strategy_and_a_task() -> None:
+    assert list(SHOWN) == ["hch/models/echo.py", "hch/strategies/twice.py", "hch/tasks/parity.py"]
+    assert len([line for line in SHOWN["hch/tasks/parity.py"].splitlines() if line.strip()]) <= 40
+
+
+@pytest.mark.parametrize("about", re.findall("(?ms)^`hch/.*?```python", PAGE))
+def test_every_command_of_the_page_runs(about: str, checkout: Path) -> None:
+    named = re.findall(r"`hch (\w[^`]*)`", about)
+    assert named
+    for line in named:
+        # What would go to a provider is put to the model of this page.
+        words = shlex.split(line.replace("openai:NAME", "echo").replace("…", "hello"))
+        done = typed(checkout, "hch", *words)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+
+
+def test_the_model_says_what_the_page_says(checkout: Path) -> None:
+    done = typed(checkout, "hch", *["ask", "hello", "-m", "echo,shout=true", "--depth", "0"])
+    assert done.stdout == "HELLO\n"
+
+
+def test_the_task_goes_through_tree_and_loop(checkout: Path) -> None:
+    about = ("ask", "parity 2 to 9", "--task", "parity", "--instance", "7", "-q")
+    sampled = typed(checkout, "hch", *shlex.split("task sample parity --instance 7 --json")).stdout
+    truth = f"{sum(json.loads(sampled)['facts'][2:10]) % 2}\n"
+    tree = typed(checkout, "hch", *about, "-s", "script", "--depth", "3")
+    assert (tree.stdout, tree.returncode) == (truth, 0)
+    loop = shlex.split("iterate --task parity --instances 7 -q")
+    ledger = json.loads(typed(checkout, "hch", *loop, "--json").stdout)
+    right = [made["learned"]["right"] for made in ledger["generations"]]
+    known = [sum(17 - length for length in range(1, 2**t + 1)) for t in range(5)]
+    assert right == known  # with every round stretches of twice the length
+    model = typed(checkout, "hch", *loop).stdout.strip()
+    alone = typed(checkout, "hch", *about, "-s", "direct", "-m", model, "--depth", "0")
+    assert alone.stdout == truth
+
+
+def test_the_contract_tests_cover_it(checkout: Path) -> None:
+    words = shlex.split("-q -p no:cacheprovider tests/test_tasks_contract.py -k parity")
+    done = typed(checkout, "pytest", *words)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"[1-9]\d* passed", done.stdout)
