@@ -100,7 +100,8 @@ class Mind:
         task = self.rules.task
         if task is None or not _is_readable(self.rules, request.question):
             return None
-        answer = task.truth(None, task.parse(request.question))
+        instance = self.rules.instances.get(request.instance or "")
+        answer = task.truth(instance, task.parse(request.question))
         return answer.text.body if answer.text else None
 
     def _filled(self, schema: dict[str, Any], request: Request) -> Any:

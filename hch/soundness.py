@@ -240,6 +240,9 @@ def check_started(event: RunStarted) -> None:
         raise ValueError(f"count is {event.count}, and there are {len(roots.questions)} roots")
     task = Spec.parse(recipe.task or "arithmetic").name
     recorded(task, roots.instances)
+    meant = [root.instance for root in roots.questions if root.instance is not None]
+    if lacking := [named for named in meant if named not in roots.instances]:
+        raise ValueError(f"a question is about instance {lacking[0][:8]}, which has no facts here")
     if not event.players or recipe.depth not in (None, len(event.players) - 1):
         raise ValueError(f"{len(event.players)} players do not fit the depth {recipe.depth}")
     for name, tariff in event.rates.items():

@@ -12,11 +12,12 @@ from hch.errors import UsageError
 
 if TYPE_CHECKING:
     from hch.compose import HCH
+    from hch.protocols import Task
+    from hch.steps import Instance
 
 BUILT_IN = (
-    "no model is named and no key is set: the built-in script answers, and it does arithmetic, "
-    "+ - * of integers; for a real model: -m anthropic:NAME or -m openai:NAME with its key set, "
-    "-m vllm:NAME, or -m gguf:PATH"
+    "no model is named and no key is set: the built-in script answers, and {}; for a real model: "
+    "-m anthropic:NAME or -m openai:NAME with its key set, -m vllm:NAME, or -m gguf:PATH"
 )
 
 
@@ -60,6 +61,40 @@ def check_levels(hch: HCH) -> None:
             raise UsageError(f"--at names players for the levels {same} and {levels}: the same")
 
 
+def meant(task: Task, number: int | None) -> tuple[Instance, ...]:
+    """The instance that a question of this task is about, if a number names one.
+
+    Raises UsageError for a task that has no facts.
+    """
+    if number is None:
+        return ()
+    if not task.has_facts:
+        raise UsageError(
+            f"task {task.name!r} has no facts, since its questions say all: leave --instance out"
+        )
+    return (instance_of(task, number),)
+
+
+def instance_of(task: Task, number: int) -> Instance:
+    """Instance `number` of a task. Raises UsageError where it has none of its size."""
+    from hch.playing import drawn
+
+    try:
+        return drawn(task, number)
+    except ValueError as error:
+        raise UsageError(
+            f"task {task.name!r} has no instance of size {task.size}: {error}"
+        ) from error
+
+
+def plays(hch: HCH) -> str:
+    """What the built-in script does."""
+    task = hch.casting.task.name
+    if task == "arithmetic":
+        return "it does arithmetic, + - * of integers"
+    return f"it plays the task {task}"
+
+
 def notices(hch: HCH) -> Iterator[str]:
     """What was chosen for whoever asked, without being named."""
     from hch.budget import UNLIMITED
@@ -67,7 +102,7 @@ def notices(hch: HCH) -> Iterator[str]:
 
     named = {level for levels in hch.at for level in registry.parse_levels(levels, hch.levels)}
     if hch.casting.built_in and len(named) <= hch.levels:
-        yield BUILT_IN
+        yield BUILT_IN.format(plays(hch))
     if hch.casting.by_key:
         key, name = hch.casting.by_key
         if any(player.model and player.model.name == name for player in hch.players):

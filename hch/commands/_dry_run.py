@@ -14,20 +14,29 @@ if TYPE_CHECKING:
     from hch.budget import Price
     from hch.compose import HCH
     from hch.forecast import Estimate
+    from hch.steps import Instance
     from hch.types import Text
 
 HEAD = ("", "calls", "nodes", "tokens", "cost")
 
 
 def foreseen(
-    hch: HCH, question: str, context: Sequence[Text], fanout: int | None, *, as_json: bool
+    hch: HCH,
+    question: str,
+    context: Sequence[Text],
+    instances: Sequence[Instance] = (),
+    *,
+    fanout: int | None,
+    as_json: bool,
 ) -> None:
     """Print what a run would come to. Nothing is sent, and nothing is kept."""
     import asyncio
 
     from hch.commands._terminal import say, say_json
 
-    estimate = asyncio.run(hch.forecast(question, context=context, fanout=fanout))
+    instance = instances[0] if instances else None
+    coming = hch.forecast(question, context=context, instance=instance, fanout=fanout)
+    estimate = asyncio.run(coming)
     if as_json:
         say_json(_as_object(hch, estimate))
     else:

@@ -60,6 +60,8 @@ def as_object(result: Result) -> dict[str, Any]:
     root = trace.roots[result.index]
     return {
         "run": result.run,
+        "task": trace.started.setup.get("task"),
+        "instance": root.opened.instance,
         "status": result.status,
         "answer": result.text,
         "reason": result.reason,

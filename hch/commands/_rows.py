@@ -18,7 +18,8 @@ from hch.commands._budgets import to_go_on
 from hch.commands._fitting import MARKS, fit, share
 from hch.commands._report import blemishes, flaws, totals, uncertain
 from hch.commands._running import Place
-from hch.commands._words import dollars, players, seconds, tokens
+from hch.commands._words import count, dollars, players, seconds, tokens
+from hch.events import RunStarted
 from hch.protocols import RunRow
 from hch.safe_text import one_line
 from hch.trace import Ask, Node, Trace
@@ -205,8 +206,16 @@ def header(trace: Trace, row: RunRow, width: int) -> Text:
     several = f"{trace.started.count} questions, first: " if trace.started.count > 1 else ""
     head = f"{one_line(row.run)}  {one_line(row.status)}  {seconds(row.seconds)}"
     who = f"  {one_line(players(trace.started.players), width)}  "
+    about = f"  {task}" if (task := one_line(_task(trace.started), width)) else ""
     question = one_line(several + row.question, width)
-    return Text.assemble((head, "bold"), fit(who + question, max(20, width - len(head))))
+    return Text.assemble((head, "bold"), fit(about + who + question, max(20, width - len(head))))
+
+
+def _task(started: RunStarted) -> str:
+    """`permutation,size=8 88f3a2d3`: the task that was named, and the instance that was meant."""
+    known = list(started.roots.get("instances", ()))
+    which = count(len(known), "instance") if len(known) > 1 else "".join(known)[:8]
+    return " ".join(filter(None, (started.setup.get("task"), which)))
 
 
 def footer(trace: Trace, row: RunRow, place: Place) -> Iterator[Text]:

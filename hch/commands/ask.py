@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Exit, Option
 
-from hch.commands._asked import check_levels, from_stdin, notices, players_at, sound
+from hch.commands._asked import check_levels, from_stdin, meant, notices, players_at, sound
 from hch.commands._completion import (
     complete_file,
     complete_folder,
@@ -134,10 +134,19 @@ def ask(
     task: Annotated[
         str | None,
         Option(
-            metavar="NAME",
+            metavar="TASK",
             help="The task that scripts play. [arithmetic]",
             rich_help_panel="Who answers",
             autocompletion=complete_task,
+        ),
+    ] = None,
+    instance: Annotated[
+        int | None,
+        Option(
+            min=0,
+            metavar="N",
+            help="Which instance is asked about, of a task that has facts.",
+            rich_help_panel="Who answers",
         ),
     ] = None,
     answer_tokens: Annotated[
@@ -177,9 +186,10 @@ def ask(
     """Put a question to HCH_n; the answer, and nothing else, goes to stdout.
 
     With a model and no strategy it is factored: H writes sub-questions, all are asked at once of
-    HCH_{n-1}, and H replies from the answers. Without a model or a key the built-in script answers,
-    and it does arithmetic. The tree and what there is to note go to stderr; --quiet leaves errors
-    only. Every run is kept, and every abnormal end prints the hch resume line that goes on with it.
+    HCH_{n-1}, and H replies from the answers. Without a model or a key the built-in script answers:
+    it does arithmetic, or plays the --task. The tree and what there is to note go to stderr;
+    --quiet leaves errors only. Every run is kept, and every abnormal end prints the hch resume line
+    that goes on with it.
 
     Where a model costs money and no --budget is given, the run is capped at 200 calls and 500,000
     tokens. --dry-run sends nothing and prints the least, the typical and the most it comes to.
@@ -191,6 +201,8 @@ def ask(
         @MODEL it brings its own, in place of -m.
       PLAYER  STRATEGY@MODEL; without @ it thinks with the model of -m.
       LEVELS  N, N+ (from N up) or N-M; level 0 answers alone, level --depth is the root.
+      TASK  NAME[,option=value…], such as permutation,size=8; hch task list has them. One that
+        has facts wants an --instance, whose facts H never sees: it asks the task's oracle.
       AMOUNTS  usd, calls, tokens, nodes and a time (s, min, h), by commas; 200ktokens is 200,000.
 
     Environment:
@@ -213,10 +225,11 @@ def ask(
       hch ask "Who was right, and why?" --context report.txt -m openai:gpt-5.4-mini
       hch ask "…" -m openai:NAME -s consult --depth 3 --budget 2usd,200calls
       hch ask "…" --at 1+=factored@openai:LARGE --at 0=direct@openai:SMALL
+      hch ask "s^13(ab)" --task permutation --instance 7
       echo "What is 2 + 3?" | hch ask - --json
 
     See also:
-      hch examples, hch plugins, hch show, hch resume, docs/budget.md
+      hch examples, hch plugins, hch task, hch show, hch resume, docs/budget.md
     """
     from hch.commands._dry_run import foreseen
     from hch.commands._person import Nobody, at_terminal
@@ -255,11 +268,12 @@ def ask(
     asked = from_stdin() if question == "-" else sound(question)
     check_in_force(hch)
     check_levels(hch)
+    about = meant(hch.casting.task, instance)
     if dry_run:
-        foreseen(hch, asked, texts, fanout, as_json=as_json)
+        foreseen(hch, asked, texts, about, fanout=fanout, as_json=as_json)
         raise Exit(0)
     with closing(hch.kept_in) as kept_in:
-        run = hch.begin([asked], context=texts)
+        run = hch.begin([asked], context=texts, instances=about)
         place = Place.of(store, kept_in)
         notes = () if quiet else list(notices(hch))
         finished = complete(run, place, quiet=quiet, notes=notes, person=person)

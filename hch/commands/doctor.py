@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Exit, Option
 
+from hch.commands._asked import plays
 from hch.commands._health import MARKS, Finding, wrong
 from hch.commands._terminal import columns, is_terminal, say, say_json
 from hch.errors import HchError
@@ -159,7 +160,7 @@ def _why(hch: HCH, thinks: bool) -> str:
         return f"by {origin}"
     if by_key:
         return f"since {by_key[0]} is set"
-    return "since no model is named and no key is set: it does arithmetic"
+    return f"since no model is named and no key is set: {plays(hch)}"
 
 
 def _proxies(ambient: Mapping[str, str]) -> Iterator[Finding]:

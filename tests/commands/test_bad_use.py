@@ -64,6 +64,46 @@ CASES = {
     "unknown prompt": Bad(("prompts", "show", "factored/decompos"), 2, "factored/decompose"),
     "player without a model": Bad((*ASK, "-s", "direct@"), 2, "names no model after its @"),
     "thinks without a model": Bad((*ASK, "-s", "direct"), 6, "name one by -m"),
+    # tasks and their instances
+    "facts and no instance": Bad(
+        ("ask", "s^13(ab)", "--task", "permutation"), 2, "say which instance is meant"
+    ),
+    "instance of a task without facts": Bad(
+        (*ASK, "--instance", "7"), 2, "task 'arithmetic' has no facts, since its questions say all"
+    ),
+    "instance of another without": Bad(
+        ("ask", "min(2,3)", "--task", "minmax", "--instance", "0"), 2, "leave --instance out"
+    ),
+    "instance below 0": Bad((*ASK, "--instance", "-1"), 2, "'--instance'"),
+    "instance in words": Bad((*ASK, "--instance", "seven"), 2, "'--instance'"),
+    "size of a task that cannot be": Bad(
+        ("ask", "s^1(aa)", "--task", "permutation,size=1", "--instance", "0"), 2, "size='1'"
+    ),
+    "option that a task has not": Bad(
+        ("task", "sample", "path,sise=8"), 2, "no option 'sise': did you mean 'size'?"
+    ),
+    "size beyond a task": Bad(("task", "sample", "wildcard,size=17"), 2, "size='17'"),
+    "unknown task to sample": Bad(("task", "sample", "pth"), 2, "did you mean 'path'?"),
+    "no task to solve": Bad(("task", "solve"), 2, "missing argument 'TASK'"),
+    "task that is empty": Bad(("task", "solve", ""), 2, "TASK is empty"),
+    "question of a task that is empty": Bad(("task", "solve", "path", " "), 2, "QUESTION is empty"),
+    "question that a task cannot read": Bad(
+        ("task", "solve", "path", "what?"), 2,
+        "task 'path' cannot read it: 'what?' is not of the form S(ab,cd) or D(ab,cd)",
+    ),
+    "instance where the question says all": Bad(
+        ("task", "solve", "minmax", "min(2,3)", "--instance", "7"), 2, "leave --instance out"
+    ),
+    "errors that are no rate": Bad(
+        ("task", "solve", "path", "--errors", "nan"), 2, "--errors nan: a rate is 0 to 1"
+    ),
+    "errors of an H that cannot guess": Bad(
+        ("task", "solve", "arithmetic", "--errors", "0.1"), 2, "leave --errors out"
+    ),
+    "depth beyond what is unrolled": Bad(
+        ("task", "solve", "path", "--depth", "201"), 2, "'--depth'"
+    ),
+    "fewer questions than none": Bad(("task", "sample", "path", "--count", "-1"), 2, "'--count'"),
     # figures
     "negative depth": Bad((*ASK, "--depth", "-1"), 2, "depth -1 is not between 0"),
     "depth beyond all": Bad((*ASK, "--depth", "10001"), 2, "depth 10001 is not between 0"),
