@@ -10,16 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count, islice
-from json import dumps
+from json import dumps, loads
 from random import Random
 from typing import Any, NamedTuple
 
 import pytest
 
 from hch import registry
+from hch.agents import Put
+from hch.amplify import unrolled
+from hch.errors import ConfigError
+from hch.playing import Playing, drawn
 from hch.protocols import Task
+from hch.roots import check_facts
 from hch.steps import Ask, Instance, Primitive, Step
 from hch.types import Answer, Question, Text
+from tests.tasks.scripts import HOSTILE_FACTS
 
 SIZES = (4, 8)
 SEEDS = range(10)
@@ -137,6 +143,23 @@ def test_what_the_script_asks_parses_and_renders_back(task: Task, cases: list[Ca
             assert task.parse(task.render(step.term)) == step.term
 
 
+def test_every_term_of_the_space_parses_renders_back_and_has_a_truth(
+    task: Task, cases: list[Case]
+) -> None:
+    for instance in {case.instance.digest: case.instance for case in cases[::15]}.values():
+        space = list(islice(task.space(instance) or (), 2000))
+        assert len(set(space)) == len(space)
+        for term in space:
+            assert task.parse(task.render(term)) == term
+            assert task.grade(instance, term, task.truth(instance, term))
+
+
+def test_root_questions_are_of_the_space(task: Task, cases: list[Case]) -> None:
+    for case in cases[::15]:
+        space = task.space(case.instance)
+        assert space is None or case.term in set(space)
+
+
 def test_another_text_is_refused_by_a_value_error(task: Task) -> None:
     for text in ("", "What is the capital of France?", "\x00", "?" * 10_000):
         with pytest.raises(ValueError, match=r".+"):
@@ -168,6 +191,51 @@ def test_only_what_is_answered_is_valid_or_right(task: Task, cases: list[Case]) 
         unanswered = replace(task.truth(case.instance, case.term), status="unanswered")
         assert not task.valid(case.term, unanswered)
         assert not task.grade(case.instance, case.term, unanswered)
+
+
+def test_measures_have_names_and_the_truth_is_right_by_all_of_them(
+    task: Task, cases: list[Case]
+) -> None:
+    for case in cases:
+        found = task.measures(case.instance, case.term, task.truth(case.instance, case.term))
+        assert all(name.isidentifier() for name in found)
+        assert all(value is True for value in found.values())
+        wrong = task.measures(case.instance, case.term, NONSENSE)
+        assert wrong.keys() == found.keys()
+        assert not any(wrong.values())
+
+
+def test_a_guess_is_of_the_type_of_its_question(task: Task, cases: list[Case]) -> None:
+    rng = Random(0)
+    for case in cases:
+        for term in {case.term, *(step.term for step in steps(task, case))}:
+            first, second = task.guess(term, Random(1)), task.guess(term, Random(1))
+            assert first == second
+            for guess in (first, *(task.guess(term, rng) for _ in range(5))):
+                assert guess is None or task.valid(term, guess)
+
+
+def test_what_is_sampled_is_an_instance(task: Task, cases: list[Case]) -> None:
+    """Also when it comes back as JSON."""
+    for instance in (*(case.instance for case in cases), drawn(task, 7)):
+        check_facts(task, [instance])
+        again = Instance.of(task.name, loads(instance.text))
+        assert again == instance
+        check_facts(task, [again])
+
+
+def test_other_facts_are_refused_by_an_error_of_ours_or_can_be_asked_about(task: Task) -> None:
+    for facts in HOSTILE_FACTS:
+        instance = Instance(facts, "0" * 32)
+        try:
+            check_facts(task, [instance])
+        except ConfigError:
+            with pytest.raises(ConfigError, match=rf"is none of task '{task.name}': .") as caught:
+                check_facts(task, [instance])
+            assert len(str(caught.value)) < 400
+        else:
+            for question in islice(task.questions(instance, Random(0)), 3):
+                task.truth(instance, task.parse(question.text.body))
 
 
 def test_the_oracle_answers_what_is_primitive_and_rightly(task: Task, cases: list[Case]) -> None:
@@ -207,3 +275,23 @@ def test_levels_reach_what_beyond_says(task: Task, cases: list[Case]) -> None:
         for level in range(least):
             assert not hch(task, case.instance, case.term, level).answered
         assert all(task.beyond(case.term, level) is None for level in range(least, least + 5))
+
+
+def test_what_is_not_beyond_a_level_is_answered_there_rightly_and_nothing_else(
+    task: Task, cases: list[Case]
+) -> None:
+    """In the batched driver, where no level is told what is beyond it."""
+    if not any(task.beyond(case.term, 0) for case in cases):
+        pytest.skip("no level of this task can be told to be too low")
+    instances = {case.instance.digest: case.instance for case in cases}
+    for level in range(4):
+        puts = [Put(case.question.text.body, case.question.instance) for case in cases]
+        told = unrolled(Playing(task), instances, level).answer(puts)
+        for case, found in zip(cases, told, strict=True):
+            right = task.grade(case.instance, case.term, found.answer)
+            assert right == (task.beyond(case.term, level) is None)
+            assert right or not found.answer.answered
+            reached = unrolled(Playing(task, reach=level), instances, level)
+            [same] = reached.answer([Put(case.question.text.body, case.question.instance)])
+            assert same.answer.status == found.answer.status
+            assert same.answer.text == found.answer.text

@@ -23,3 +23,7 @@ def elements(size: int) -> tuple[str, ...]:
 
 Size: TypeAlias = Annotated[int, Field(ge=2, le=len(ELEMENTS))]
 """How many elements an instance has."""
+
+Element: TypeAlias = Annotated[str, Field(strict=True, pattern="^[a-h]{2}$")]
+Letter: TypeAlias = Annotated[str, Field(strict=True, pattern="^[a-h]$")]
+"""What stands in facts."""

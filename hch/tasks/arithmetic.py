@@ -46,6 +46,11 @@ class Arithmetic(Task):
         text = str(_grown(rng, size, side=2))
         return Instance.of(self.name, text)
 
+    def check(self, instance: Instance) -> None:
+        if not isinstance(instance.facts, str):
+            raise ValueError("the facts are no text: they are an expression, such as 2 + 3 * 4")
+        self.parse(instance.facts)
+
     def questions(self, instance: Instance, rng: Random) -> Iterator[Question]:
         """The one question. It names no instance, so that equal expressions are shared."""
         yield Question(Text(f"What is {instance.facts}?", "task"))

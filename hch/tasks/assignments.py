@@ -2,7 +2,8 @@
 
 Of Christiano, Shlegeris and Amodei 2018 (arXiv 1810.08575). Of 64 variables the first 8 are
 constants, and each later one is f(y, z) of two random earlier ones. The oracle says what a
-variable's operands are, and what f is of two given values; f is a random table of 8 by 8.
+variable's operands are, and what f is of two given values; f is a random table of 8 by 8, of which
+the facts have what the assignments use.
 """
 
 from __future__ import annotations
@@ -10,16 +11,22 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from math import isqrt
 from random import Random
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
 
 from hch.protocols import Task
 from hch.steps import Ask, Instance, Primitive, Step
 from hch.tasks._calls import Call, Form, Grammar
 from hch.tasks._elements import ELEMENT, LETTER, LETTERS, Size, elements
+from hch.tasks._facts import fit
 from hch.tasks._replies import said, told, unknown
 from hch.types import Answer, Question, Text
 
 _X, _V = ELEMENT.pattern, LETTER.pattern
+_Symbols = Annotated[str, Field(strict=True, pattern="^[a-h]{1,2}$")]
+_Fact = Annotated[list[_Symbols], Field(min_length=2, max_length=3)]
+_FACTS = TypeAdapter(list[_Fact])
 _GRAMMAR = Grammar(
     {
         "value": Form((_X,), _V, "value(ab)"),
@@ -31,7 +38,11 @@ _GRAMMAR = Grammar(
 
 
 class Assignments(Task):
-    """The facts are [x, value] of constants, [x, y, z] of the others, and [a, b, f(a, b)]."""
+    """The facts are [x, value] of constants, [x, y, z] of the others, and [a, b, f(a, b)].
+
+    They are in the order of assignment, the last kind once for each assignment that uses it; so
+    there are 120 of 64 variables.
+    """
 
     name = "assignments"
     has_facts = True
@@ -40,20 +51,34 @@ class Assignments(Task):
         self.size = size
 
     def sample(self, rng: Random, size: int) -> Instance:
-        variables = elements(size)
+        """Names are dealt out at random, so that none tells how early its variable is."""
+        variables = rng.sample(elements(size), size)
         constants = isqrt(size)
-        facts = [[x, rng.choice(LETTERS)] for x in variables[:constants]]
-        facts += [
-            [variables[i], *(rng.choice(variables[:i]) for _ in "yz")]
-            for i in range(constants, size)
-        ]
-        facts += [[a, b, rng.choice(LETTERS)] for a in LETTERS for b in LETTERS]
-        return Instance.of(self.name, facts)
+        f = {(a, b): rng.choice(LETTERS) for a in LETTERS for b in LETTERS}
+        values = {x: rng.choice(LETTERS) for x in variables[:constants]}
+        assigned, used = [[x, value] for x, value in values.items()], []
+        for i in range(constants, size):
+            x, y, z = variables[i], *(rng.choice(variables[:i]) for _ in "yz")
+            a, b = values[y], values[z]
+            values[x] = f[a, b]
+            assigned.append([x, y, z])
+            used.append([a, b, f[a, b]])
+        return Instance.of(self.name, assigned + used)
 
     def check(self, instance: Instance) -> None:
-        values = instance.view(_values)
-        if not values or not set(values) <= set(elements(64)):
-            raise ValueError("the facts assign to what is no variable")
+        fit(_FACTS, instance.facts)
+        if not {tuple(map(len, fact)) for fact in instance.facts} <= {(2, 1), (2, 2, 2), (1, 1, 1)}:
+            raise ValueError("one of the facts is no [ab, c], [ab, cd, ef] or [a, b, c]")
+        used = {tuple(fact) for fact in instance.facts if len(fact[0]) == 1}
+        assigned = [fact[0] for fact in instance.facts if len(fact[0]) > 1]
+        if len({pair[:2] for pair in used}) < len(used):
+            raise ValueError("the facts give f two values of the same letters")
+        if not assigned or len(set(assigned)) < len(assigned):
+            raise ValueError("the facts assign to a variable twice, or to none")
+        try:
+            instance.view(_values)
+        except KeyError as error:
+            raise ValueError(f"the facts use {error.args[0]} and have not told it before") from None
 
     def questions(self, instance: Instance, rng: Random) -> Iterator[Question]:
         """The value of a variable, each as likely."""
@@ -114,7 +139,7 @@ class Assignments(Task):
         return _GRAMMAR.said(term, answer) is not None
 
     def guess(self, term: Call, rng: Random) -> Answer:
-        return told(rng.choice(LETTERS))
+        return told(rng.choice(LETTERS if term.name in {"value", "f"} else elements(self.size)))
 
 
 def _told(facts: list[list[str]]) -> dict[Call, str]:

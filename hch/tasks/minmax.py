@@ -54,6 +54,11 @@ class Minmax(Task):
             raise ValueError(f"an operator height is 1 to {HIGHEST}, not {size}")
         return Instance.of(self.name, self.render(_grown(rng, size)))
 
+    def check(self, instance: Instance) -> None:
+        if not isinstance(instance.facts, str):
+            raise ValueError("the facts are no text: they are a question, such as max(3,min(4,7))")
+        self.parse(instance.facts)
+
     def questions(self, instance: Instance, rng: Random) -> Iterator[Question]:
         """The one question. It names no instance, so that equal ones are shared."""
         yield Question(Text(instance.facts, "task"))

@@ -4,7 +4,8 @@ Of Christiano, Shlegeris and Amodei 2018 (arXiv 1810.08575). The oracle says whe
 edge E(a,b), and gives a random out-neighbour N(a). H improves a policy: it asks itself the same
 question twice, takes a random neighbour as a third candidate, and replies the nearest. The
 questions ask themselves, so that no level is enough for every one; what is not found is taken to
-be unreachable. A way has at least one edge: D(a,a) is the length of the shortest cycle.
+be unreachable, but where an answer failed or is malformed H does not know. A way has at least one
+edge: D(a,a) is the length of the shortest cycle.
 """
 
 from __future__ import annotations
@@ -12,26 +13,41 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from random import Random
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from hch.protocols import Task
 from hch.steps import Ask, Instance, Primitive, Step
 from hch.tasks._calls import Call, Form, Grammar
-from hch.tasks._elements import ELEMENT, Size, elements
+from hch.tasks._elements import ELEMENT, ELEMENTS, Element, Size, elements
+from hch.tasks._facts import fit
 from hch.tasks._replies import NO, YES, said, told, unknown
 from hch.types import Answer, Question, Text
 
 NONE, INFINITE = "none", "infinite"
+_MOST = len(ELEMENTS)  # no shortest way has more edges
+_NOT_FOUND = {"unanswered", "refused"}
 
 _X = ELEMENT.pattern
 _GRAMMAR = Grammar(
     {
         "S": Form((_X, _X), f"{_X}|{NONE}", "S(ab,cd)"),
-        "D": Form((_X, _X), rf"[1-9]\d{{0,3}}|{INFINITE}", "D(ab,cd)"),
+        "D": Form((_X, _X), f"[1-9][0-9]?|{INFINITE}", "D(ab,cd)"),
         "E": Form((_X, _X), f"{YES}|{NO}", "E(ab,cd)"),
         "N": Form((_X,), f"{_X}|{NONE}", "N(ab)"),
     }
 )
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    size: Annotated[int, Field(strict=True, ge=2, le=_MOST)]
+    edges: list[tuple[Element, Element]]
+
+
+_FACTS = TypeAdapter(_Facts)
 
 
 class Path(Task):
@@ -50,9 +66,10 @@ class Path(Task):
         return Instance.of(self.name, {"size": size, "edges": edges})
 
     def check(self, instance: Instance) -> None:
-        graph = instance.view(_graph)
-        if not all(set(out) <= set(graph) for out in graph.values()):
-            raise ValueError("the facts have an edge to what is no vertex")
+        fit(_FACTS, instance.facts)
+        vertices = set(elements(instance.facts["size"]))
+        if strange := {v for edge in instance.facts["edges"] for v in edge} - vertices:
+            raise ValueError(f"the facts have an edge at {min(strange)}, which is no vertex")
 
     def questions(self, instance: Instance, rng: Random) -> Iterator[Question]:
         """S or D of an ordered pair, all as likely."""
@@ -89,43 +106,48 @@ class Path(Task):
         """One more than from the next vertex; infinite where there is none."""
         part = Call("S", (a, b))
         reply = yield Ask(part)
-        if not reply.answered or (c := _GRAMMAR.said(part, reply)) == NONE:
-            return said(INFINITE, reply)
-        if c is None:
+        if self._lost(part, reply):
             return unknown(f"{self.render(part)} got no vertex")
+        c = _GRAMMAR.said(part, reply)
+        if c is None or c == NONE:
+            return said(INFINITE, reply)
         part = Call("D", (c, b))
         rest = yield Ask(part)
-        distance = _GRAMMAR.said(part, rest)
-        if rest.answered and distance is None:
+        if (distance := _GRAMMAR.said(part, rest)) is None:
             return unknown(f"{self.render(part)} got no distance")
-        found = _finite(distance)
-        return said(INFINITE if found is None else str(found + 1), reply, rest)
+        return said(_one_more(distance), reply, rest)
 
     def _next(self, a: str, b: str) -> Generator[Step, Any, Answer]:
         """Of up to three candidates the one that says it is nearest to b."""
         own, candidates = Call("S", (a, b)), []
-        replies = list((yield (Ask(own), Ask(own, again=0))))
-        for c in [_GRAMMAR.said(own, reply) for reply in replies]:
+        met = [(own, reply) for reply in (yield (Ask(own), Ask(own, again=0)))]
+        for c in [_GRAMMAR.said(own, reply) for _, reply in met]:
             if c is not None and c != NONE:
                 edge = Call("E", (a, c))
-                replies.append((yield Primitive(edge)))
-                if _GRAMMAR.said(edge, replies[-1]) == YES:
+                met.append((edge, (yield Primitive(edge))))
+                if _GRAMMAR.said(*met[-1]) == YES:
                     candidates.append(c)
         neighbour = Call("N", (a,))
-        replies.append((yield Primitive(neighbour)))
-        c = _GRAMMAR.said(neighbour, replies[-1])
+        met.append((neighbour, (yield Primitive(neighbour))))
+        c = _GRAMMAR.said(*met[-1])
         if c is not None and c != NONE:
             candidates.append(c)
         parts = [Call("D", (c, b)) for c in candidates]
-        replies += (yield tuple(map(Ask, parts))) if parts else ()
-        told_ = zip(parts, replies[len(replies) - len(parts) :], strict=True)
-        distances = [_finite(_GRAMMAR.said(part, reply)) for part, reply in told_]
-        nearest = min((d for d in distances if d is not None), default=None)
-        found = NONE if nearest is None else candidates[distances.index(nearest)]
-        return said(found, *replies)
+        distances = list(zip(parts, (yield tuple(map(Ask, parts))), strict=True)) if parts else []
+        met += distances
+        lengths = [_finite(_GRAMMAR.said(*asked)) for asked in distances]
+        nearest = min((length for length in lengths if length is not None), default=None)
+        if nearest is None and (lost := [part for part, reply in met if self._lost(part, reply)]):
+            return unknown(f"{self.render(lost[0])} got no answer of its kind")
+        found = NONE if nearest is None else candidates[lengths.index(nearest)]
+        return said(found, *(reply for _, reply in met))
+
+    def _lost(self, term: Call, reply: Answer) -> bool:
+        """Whether a reply is a failure or malformed, and not just that nobody knows."""
+        return reply.status not in _NOT_FOUND and not self.valid(term, reply)
 
     def primitive(self, instance: Instance | None, term: Call, rng: Random) -> Answer | None:
-        """Whether there is an edge, and a random out-neighbour, each edge as likely."""
+        """Whether there is an edge, and a random out-neighbour, each as likely."""
         graph = instance.view(_graph) if instance else {}
         if term.name not in "EN" or term.args[0] not in graph:
             return None
@@ -136,25 +158,27 @@ class Path(Task):
 
     def truth(self, instance: Instance | None, term: Call) -> Answer:
         """Of several next vertices the first in the order of elements; so of neighbours."""
-        if instance is None or not set(term.args) <= set(instance.view(_graph)):
-            return unknown("there is no such vertex in this graph")
         right = self._right(instance, term)
-        return told(min(right, default=NONE))
+        return told(min(right)) if right else unknown("there is no such vertex in this graph")
 
-    def _right(self, instance: Instance, term: Call) -> list[str]:
-        """Every right answer."""
-        graph, (a, *more) = instance.view(_graph), term.args
+    def _right(self, instance: Instance | None, term: Call) -> list[str]:
+        """Every right answer; none about what is no vertex."""
+        graph = instance.view(_graph) if instance else {}
+        if instance is None or not graph.keys() >= set(term.args):
+            return []
+        a, *more = term.args
         match term.name:
             case "E":
                 return [YES if more[0] in graph[a] else NO]
             case "N":
-                return graph[a]
+                return graph[a] or [NONE]
         distances = instance.view(_Distances).to(more[0])
         if term.name == "D":
             return [str(distances.get(a, INFINITE))]
         if distances.get(a) == 1:
             return [more[0]]
-        return [c for c in graph[a] if distances.get(c, 0) + 1 == distances.get(a, 0)]
+        nearest = [c for c in graph[a] if distances.get(c, 0) + 1 == distances.get(a, 0)]
+        return nearest or [NONE]
 
     def valid(self, term: Call, answer: Answer) -> bool:
         """Whether it is of the type that the question asks for, whatever the graph."""
@@ -162,18 +186,17 @@ class Path(Task):
 
     def grade(self, instance: Instance | None, term: Call, answer: Answer) -> bool:
         """Whether it is right: of a next vertex, whether it is on any shortest path."""
-        got = _GRAMMAR.said(term, answer)
-        right = self._right(instance, term) if instance else []
-        return got is not None and got in (right or [NONE])
+        return _GRAMMAR.said(term, answer) in self._right(instance, term)
 
     def measures(self, instance: Instance | None, term: Call, answer: Answer) -> Mapping[str, bool]:
         """`strict` is being the first of the right ones; the others are `grade`, of a part each."""
         right = self.grade(instance, term, answer)
-        truth = self.truth(instance, term)
-        strict = right and _GRAMMAR.said(term, answer) == _GRAMMAR.said(term, truth)
-        parts = {"strict": strict, {"S": "steps", "D": "distances"}.get(term.name, "facts"): right}
-        reachable = _GRAMMAR.said(term, truth) not in (NONE, INFINITE)
-        return {**parts, "reachable": right} if reachable else parts
+        if term.name not in "SD":
+            return {"facts": right}
+        truth = _GRAMMAR.said(term, self.truth(instance, term))
+        strict = right and _GRAMMAR.said(term, answer) == truth
+        parts = {"strict": strict, "steps" if term.name == "S" else "distances": right}
+        return parts if truth in (None, NONE, INFINITE) else {**parts, "reachable": right}
 
     def guess(self, term: Call, rng: Random) -> Answer:
         match term.name:
@@ -188,11 +211,18 @@ def _finite(distance: str | None) -> int | None:
     return None if distance is None or distance == INFINITE else int(distance)
 
 
+def _one_more(distance: str) -> str:
+    """A distance and an edge; infinite beyond what any two vertices can be apart."""
+    found = _finite(distance)
+    return INFINITE if found is None or found >= _MOST else str(found + 1)
+
+
 def _graph(facts: Any) -> dict[str, list[str]]:
-    """The out-neighbours of each vertex, in the order of the edges, as often as there are any."""
+    """The out-neighbours of each vertex, each once, in the order of the edges."""
     out: dict[str, list[str]] = {v: [] for v in elements(facts["size"])}
     for u, v in facts["edges"]:
-        out[u].append(v)
+        if v not in out[u]:
+            out[u].append(v)
     return out
 
 

@@ -12,16 +12,18 @@ from itertools import product
 from random import Random
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from hch.protocols import Task
 from hch.safe_text import one_line
 from hch.steps import Ask, Instance, Primitive, Step
-from hch.tasks._elements import ELEMENT, ELEMENTS, Size, elements
+from hch.tasks._elements import ELEMENT, Element, Size, elements
+from hch.tasks._facts import fit
 from hch.tasks._replies import read, said, told, unknown
 from hch.types import Answer, Question, Text
 
-_POWER = re.compile(r"s\^(0|[1-9]\d{0,18})\(([a-h]{2})\)")
+_POWER = re.compile(r"s\^(0|[1-9][0-9]{0,18})\(([a-h]{2})\)")
+_FACTS = TypeAdapter(Annotated[list[tuple[Element, Element]], Field(min_length=1)])
 
 
 class Power(NamedTuple):
@@ -48,9 +50,10 @@ class Permutation(Task):
         return Instance.of(self.name, [[x, image] for x, image in pairs])
 
     def check(self, instance: Instance) -> None:
-        successor = _successor(instance)
-        if set(successor) != set(successor.values()) or not set(successor) <= set(ELEMENTS):
-            raise ValueError("the facts are no permutation of elements")
+        fit(_FACTS, instance.facts)
+        domain, images = (set(side) for side in zip(*instance.facts, strict=True))
+        if domain != images or len(domain) < len(instance.facts):
+            raise ValueError("the facts are no permutation: an element has two images, or is none")
 
     def questions(self, instance: Instance, rng: Random) -> Iterator[Question]:
         """The leading bit of k is uniform in 1..bits-1; all below it is too, and so is x."""

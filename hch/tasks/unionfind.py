@@ -14,19 +14,32 @@ from math import isqrt
 from random import Random
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
 from hch.protocols import Task
 from hch.steps import Ask, Instance, Primitive, Step
 from hch.tasks._calls import Call, Form, Grammar
-from hch.tasks._elements import ELEMENT, LETTER, LETTERS, Size, elements
+from hch.tasks._elements import (
+    ELEMENT,
+    ELEMENTS,
+    LETTER,
+    LETTERS,
+    Element,
+    Letter,
+    Size,
+    elements,
+)
+from hch.tasks._facts import fit
 from hch.tasks._replies import NO, YES, said, told, unknown
 from hch.types import Answer, Question, Text
 
+_DEEPEST = len(ELEMENTS) - 1
 _X = ELEMENT.pattern
 _GRAMMAR = Grammar(
     {
         "V": Form((_X,), LETTER.pattern, "V(ab)"),
         "P": Form((_X,), _X, "P(ab)"),
-        "D": Form((_X,), r"0|[1-9]\d{0,3}", "D(ab)"),
+        "D": Form((_X,), "0|[1-9][0-9]?", "D(ab)"),
         "S": Form((_X,), f"{LETTER.pattern}|{NO}", "S(ab)"),
         "N": Form((_X,), _X, "N(ab)"),
         "E": Form((_X, _X), f"{YES}|{NO}", "E(ab,cd)"),
@@ -42,6 +55,16 @@ class Place(NamedTuple):
     depth: int
 
 
+class _Facts(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    given: list[tuple[Element, Letter]]
+    equal: list[tuple[Element, Element]]
+
+
+_FACTS = TypeAdapter(_Facts)
+
+
 class UnionFind(Task):
     """The facts are the given [x, value], one for each class, and the equalities [x, y]."""
 
@@ -52,7 +75,7 @@ class UnionFind(Task):
         self.size = size
 
     def sample(self, rng: Random, size: int) -> Instance:
-        """Variables fall into isqrt(size) classes at random; every tree of a class is as likely."""
+        """Variables fall into isqrt(size) classes at random, and each class into a random tree."""
         variables = rng.sample(elements(size), size)
         classes = [[x] for x in variables[: isqrt(size)]]
         for x in variables[len(classes) :]:
@@ -62,9 +85,15 @@ class UnionFind(Task):
         return Instance.of(self.name, {"given": given, "equal": equal})
 
     def check(self, instance: Instance) -> None:
+        fit(_FACTS, instance.facts)
+        given, equal = instance.facts["given"], instance.facts["equal"]
         places, near = instance.view(_places), instance.view(_neighbours)
-        if set(places) != set(near) or not set(places) <= set(elements(64)):
-            raise ValueError("the facts do not give every variable a value")
+        if not near:
+            raise ValueError("the facts have no variable")
+        if lacking := near.keys() - places.keys():
+            raise ValueError(f"the facts give {min(lacking)} no value")
+        if len({x for x, _ in given}) < len(given) or len(equal) != len(near) - len(given):
+            raise ValueError("the classes are no trees with one given value each")
 
     def questions(self, instance: Instance, rng: Random) -> Iterator[Question]:
         """V, P or D of a variable, all as likely."""
@@ -107,7 +136,7 @@ class UnionFind(Task):
         rest = yield Ask(part)
         if (found := _GRAMMAR.said(part, rest)) is None:
             return unknown(f"{self.render(part)} got no answer")
-        return said(found if term.name == "V" else str(int(found) + 1), reply, rest)
+        return said(found if term.name == "V" else _deeper(found), reply, rest)
 
     def _parent(self, x: str) -> Generator[Step, Any, Answer]:
         """Of up to three candidates the one that says it is the shallowest."""
@@ -184,19 +213,19 @@ class UnionFind(Task):
         return told(rng.choice(elements(self.size)))
 
 
-def _tree(rng: Random, members: list[str]) -> Iterator[list[str]]:
-    """The edges of a random tree, every labelled one as likely, by a random walk.
+def _deeper(depth: str) -> str:
+    """One more, as far as there can be more."""
+    return str(min(int(depth) + 1, _DEEPEST))
 
-    Aldous 1990, The random walk construction of uniform spanning trees: the edges by which a walk
-    on the complete graph first enters each vertex.
-    """
-    here, met = members[0], {members[0]}
-    while len(met) < len(members):
-        there = rng.choice(members)
-        if there not in met:
-            met.add(there)
-            yield [here, there]
-        here = there
+
+def _tree(rng: Random, members: list[str]) -> Iterator[list[str]]:
+    """The edges of a random tree: a random one of each of two parts, and the trees of the parts."""
+    if len(members) > 1:
+        at = rng.randrange(1, len(members))
+        parts = members[:at], members[at:]
+        yield [rng.choice(part) for part in parts]
+        for part in parts:
+            yield from _tree(rng, part)
 
 
 def _neighbours(facts: Any) -> dict[str, list[str]]:

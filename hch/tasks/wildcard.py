@@ -11,18 +11,22 @@ import re
 from collections.abc import Generator, Iterator
 from itertools import product
 from random import Random
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from hch.protocols import Task
 from hch.safe_text import one_line
 from hch.steps import Ask, Instance, Primitive, Step
+from hch.tasks._facts import fit
 from hch.tasks._replies import read, said, told, unknown
 from hch.types import Answer, Question, Text
 
 _QUESTION = re.compile(r"sum\(([01*]{1,16})\)")
-_SUM = re.compile(r"0|-?[1-9]\d{0,4}")
+_SUM = re.compile(r"0|-?[1-9][0-9]{0,4}")
+_Bits: TypeAlias = Annotated[str, Field(strict=True, pattern="^[01]{1,16}$")]
+_Value: TypeAlias = Annotated[int, Field(strict=True, ge=-1, le=1)]
+_FACTS = TypeAdapter(Annotated[list[tuple[_Bits, _Value]], Field(min_length=2)])
 
 
 class Wildcard(Task):
@@ -40,8 +44,15 @@ class Wildcard(Task):
         return Instance.of(self.name, [[bits, rng.choice((-1, 1))] for bits in strings])
 
     def check(self, instance: Instance) -> None:
-        if not instance.view(_values) or any(value not in (-1, 1) for _, value in instance.facts):
-            raise ValueError("the facts are no function of bits")
+        fit(_FACTS, instance.facts)
+        size = len(instance.facts[0][0])
+        values = instance.view(_values)
+        if {len(bits) for bits in values} != {size} or len(values) != 1 << size:
+            raise ValueError(f"the facts are no function of {size} bits, all strings of them once")
+        if len(instance.facts) > len(values):
+            raise ValueError("the facts give a value twice")
+        if 0 in values.values():
+            raise ValueError("the facts have a value of 0: each is -1 or 1")
 
     def questions(self, instance: Instance, rng: Random) -> Iterator[Question]:
         """The number of stars is uniform in 1..size; where they stand, and the rest, is too."""

@@ -1,0 +1,23 @@
+"""Intervals of 95% for what a sample says of a share and of a mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+from statistics import fmean, stdev
+
+Z = 1.959963985
+"""The 0.975 quantile of the normal distribution."""
+
+
+def wilson(right: int, of: int) -> tuple[float, float]:
+    """The score interval of a share: Wilson 1927, Probable Inference, JASA 22 (158), 209-212."""
+    share, spread = right / of, Z * Z / of
+    middle = share + spread / 2
+    half = Z * sqrt(share * (1 - share) / of + spread / (4 * of))
+    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
+
+
+def normal(values: Sequence[float]) -> tuple[float, float]:
+    """The mean of independent values, and how far the true one may be from it."""
+    return fmean(values), Z * stdev(values) / sqrt(len(values))
