@@ -99,11 +99,12 @@ chaos: $(DEV) ## try every promise in its long form, with thousands of kills, an
 	$(NO_KEYS) HCH_TEST_LONG=1 $(BIN)/python -m pytest -n auto -q -m promise \
 		-o faulthandler_timeout=1800 $(ARGS)
 
-bench: $(DEV) ## measure trees, large runs, replay and drawing, and write the tables into the docs
+bench: $(DEV) ## measure trees, large runs, replay, drawing and tables, and write all that into the docs
 	$(BIN)/python -m benchmarks.tree --write $(ARGS)
 	$(BIN)/python -m benchmarks.large --write
 	$(BIN)/python -m benchmarks.again --write
 	$(BIN)/python -m benchmarks.drawing --write
+	$(BIN)/python -m benchmarks.table --write
 
 bench-peers: $(DEV) $(PEERS) ## measure the same tree by other libraries, each in its own environment
 	$(BIN)/python -m benchmarks.peers --write $(ARGS)

@@ -95,10 +95,10 @@ class Casting:
         return {**recipe, "objects": objects} if objects else recipe
 
     def _resolved(self, player: str) -> str:
-        """A player's spec with no alias left in it."""
+        """A player's spec with no alias left in it, its model by its own name."""
         spec = PlayerSpec.parse(self.config.player(player))
         strategies = "/".join(map(str, spec.strategies))
-        return f"{strategies}@{self.config.model(spec.model)}" if spec.model else strategies
+        return f"{strategies}@{self._build(spec.model).name}" if spec.model else strategies
 
     def _is_scripted(self, at: PlayerSpec | None) -> bool:
         """Whether a level's own moves are a script's."""

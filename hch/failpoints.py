@@ -8,6 +8,7 @@ after-TYPE   such an event is committed, and nobody has been told
 migrate      a store is brought up to date, and it is not yet committed
 remove       runs are removed, and it is not yet committed
 import       a run is brought in, and it is not yet committed
+shelve       texts are put on the shelf, and it is not yet committed
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import signal
 from hch.environment import variable
 from hch.errors import ConfigError
 
-POINTS = ("group", "rows", "commit", "migrate", "remove", "import")
+POINTS = ("group", "rows", "commit", "migrate", "remove", "import", "shelve")
 
 _SPELT = re.compile(rf"({'|'.join(POINTS)}|before-[A-Za-z]+|after-[A-Za-z]+):([1-9][0-9]*)")
 

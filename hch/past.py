@@ -106,7 +106,8 @@ class Past:
         if named is None or imported:  # nothing that others name is built or looked into
             return
         unsent = Config.read().unsent()
-        now = HCH(**named, depth=len(started.players) - 1, person=person, config=unsent)
+        depth = len(started.players) - 1
+        now = HCH(**named, depth=depth, store=self.store, person=person, config=unsent)
         try:
             players = tuple(player.spec for player in now.players)
         except HchError as error:

@@ -10,12 +10,15 @@ from typing import get_type_hints
 import pytest
 
 from hch import HCH, ScriptedModel, registry
+from hch.agents import Learned, Put, Row
 from hch.prompts import ALWAYS, Prompt, reader, shipped
+from hch.stores.memory import MemoryStore
 from tests.support import Plan, ask, check_tree, regular
 
-FOLDERS = ("models", "strategies", "stores", "tasks", "commands")
+FOLDERS = ("models", "strategies", "stores", "tasks", "learners", "commands")
 PLUGINS = [(kind, name) for kind in FOLDERS for name in registry.names(kind)]
 STRATEGIES = registry.names("strategies")
+LEARNERS = registry.names("learners")
 
 
 @pytest.mark.parametrize(("kind", "name"), PLUGINS)
@@ -75,6 +78,49 @@ def test_a_strategy_that_is_given_its_least_is_not_truncated(name):
         )
         [root] = result.trace.roots
         assert result.status != "truncated" or not root.thoughts
+
+
+ROWS = [Row(None, f"What is {n}+1?", f"{n + 1}") for n in range(8)]
+PUTS = [Put(row.question) for row in ROWS]
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_what_was_learned_answers_from_what_is_kept_of_it_alone(name):
+    made = registry.build("learners", registry.Spec(name)).learn("it/1", ROWS, None)
+    kept = Learned(str(made.spec), {name: str(text) for name, text in made.kept.items()})
+    learner = registry.build("learners", registry.Spec(name))
+    agents = [learner.agent(learned, 3) for learned in (made, kept)]
+    first, second = ([told.answer for told in agent.answer(PUTS)] for agent in agents)
+    assert first == second
+    assert [answer.text.body for answer in first if answer.text] == [row.answer for row in ROWS]
+    again = learner.learn("it/1", ROWS, None)
+    assert again == made
+    assert agents[0].answer([*PUTS[::-1], *PUTS]) == agents[1].answer([*PUTS[::-1], *PUTS])
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_what_was_learned_is_the_model_that_it_is_said_to_be(name):
+    learner = registry.build("learners", registry.Spec(name))
+    made = learner.learn("it/1", ROWS, None)
+    store = MemoryStore()
+    store.shelve(made.kept)
+    direct = HCH(0, made.spec, "direct", store=store)
+    agent = learner.agent(made, direct.chosen.seed)
+    for put in (*PUTS, Put("What is 99+1?")):
+        result = direct.ask_sync(put.body)
+        assert result.trace.started.players == (f"direct@{made.spec}",)
+        assert agent.answer([put])[0].answer == result.answer
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_without_any_rows_nothing_is_known(name):
+    learner = registry.build("learners", registry.Spec(name))
+    agent = learner.agent(learner.learn("it/0", (), None), 0)
+    told = agent.answer([*PUTS, *PUTS])
+    assert {(answer.status, answer.text, calls) for answer, calls in told} == {
+        ("unanswered", None, 0)
+    }
+    assert agent.answer([]) == []
 
 
 @pytest.mark.parametrize("name", registry.names("commands"))

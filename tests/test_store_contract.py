@@ -438,3 +438,98 @@ def test_no_room_is_given_back_while_a_run_is_alive(store: Store) -> None:
     with store.live("a"), pytest.raises(StoreError, match=r"run a .*is alive"):
         store.vacuum()
     store.vacuum()
+
+
+def on_shelf(store: Store) -> dict[str, str | None]:
+    return {name: store.shelved(name) for name in store.shelf()}
+
+
+def test_texts_are_kept_by_name_until_they_are_dropped(store: Store) -> None:
+    assert (store.shelf(), store.shelved("table/x")) == ([], None)
+    store.shelve({"table/x": "one", "table/a": "", "iteration/x": "\n"})
+    assert store.shelf() == ["iteration/x", "table/a", "table/x"]
+    assert store.shelf("table/") == ["table/a", "table/x"]
+    assert store.shelf("table/x/") == store.shelf("TABLE") == store.shelf("%") == []
+    store.shelve({"table/x": "two", "table/a": None, "table/none": None})
+    assert on_shelf(store) == {"iteration/x": "\n", "table/x": "two"}
+    store.shelve({})
+    store.close()
+    if store.place != "memory":
+        assert on_shelf(store) == {"iteration/x": "\n", "table/x": "two"}
+    assert store.check() == store.check(deep=True) == store.runs() == []
+
+
+@pytest.mark.parametrize("name", ["", "x" * 201, "a\x00", "a\nb", "\t", "\x9b", "\u202e", "\ud800"])
+def test_a_name_that_cannot_be_one_is_refused_and_nothing_is_kept(store: Store, name: str) -> None:
+    for use in (
+        lambda: store.shelve({"good": "text", name: "text"}),
+        lambda: store.shelve({"good": "text", name: None}),
+        lambda: store.shelved(name),
+    ):
+        with pytest.raises(UsageError, match=r"^nothing can be kept under .*$"):
+            use()
+    assert store.shelf() == store.shelf(name or "x") == []
+
+
+def test_any_text_comes_back_from_the_shelf(store: Store) -> None:
+    wild = [
+        "\x00",
+        "a\x00b",
+        "\ud800",
+        "\ud83d\ude00",
+        "\udfff\ud800",
+        "\U0001f600",
+        "\u2028",
+        " \r\n",
+    ]
+    texts = dict(zip("abcdefgh", wild, strict=True))
+    store.shelve({**texts, "long": "n\x00 \ud800 " * 1_000_000, "é ' % _": "x", "x" * 200: "y"})
+    assert on_shelf(store)["long"] == "n\x00 \ud800 " * 1_000_000
+    assert {name: store.shelved(name) for name in texts} == texts
+    assert (store.shelved("é ' % _"), store.shelved("x" * 200)) == ("x", "y")
+    assert store.shelf("é ' %") == ["é ' % _"]
+    assert store.check(deep=True) == []
+
+
+NAMES = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=3)
+
+
+def test_the_shelf_is_what_was_last_put_on_it(store: Store) -> None:
+    kept: dict[str, str] = {}
+
+    @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+    @given(st.dictionaries(NAMES, st.none() | st.text(), max_size=4), NAMES)
+    def check(texts: dict[str, str | None], prefix: str) -> None:
+        store.shelve(texts)
+        merged = {**kept, **texts}
+        kept.clear()
+        kept.update((name, text) for name, text in merged.items() if text is not None)
+        assert on_shelf(store) == kept
+        assert store.shelf(prefix) == sorted(name for name in kept if name.startswith(prefix))
+
+    check()
+
+
+def test_runs_and_the_shelf_leave_each_other_alone(store: Store) -> None:
+    write(store, "a", *story())
+    store.append("b", 1.0, opened("k"))
+    store.shelve({"a": "a text of a run's name"})
+    write(store, "b", closed("k"))
+    store.remove(["a"])
+    store.vacuum()
+    assert on_shelf(store) == {"a": "a text of a run's name"}
+    assert [row.run for row in store.runs()] == ["b"]
+    store.shelve({"a": None})
+    assert len(list(store.events("b"))) == 2
+    assert store.check(deep=True) == []
+
+
+def test_a_backup_has_the_shelf(store: Store, tmp_path: Path) -> None:
+    if store.place == "memory":
+        return
+    store.shelve({"table/x": "\ud800 text"})
+    store.backup(tmp_path / "copy.db")
+    store.shelve({"table/x": "another"})
+    copy = registry.build("stores", Spec("sqlite", str(tmp_path / "copy.db")))
+    assert on_shelf(copy) == {"table/x": "\ud800 text"}
+    copy.close()

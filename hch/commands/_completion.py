@@ -56,7 +56,7 @@ def complete_iteration(ctx: Context) -> Found:
 
 
 def complete_model(incomplete: str) -> Found:
-    """Models, aliases of the configuration, options after a comma, and files after a colon."""
+    """Models, aliases, options after a comma, and files or tables after a colon."""
     return list(_models(incomplete))
 
 
@@ -102,9 +102,19 @@ def _models(typed: str) -> Iterator[tuple[str, str]]:
     name, colon, arg = typed.partition(":")
     if not colon or "," in typed:
         yield from _specs("models", typed)
+    elif name == "table":
+        yield from _tables()
     elif not any(spec.startswith(typed) for spec in known):
         yield from ((f"{name}:{path}", "") for path in _paths(arg))
     yield from known.items()
+
+
+def _tables() -> Iterator[tuple[str, str]]:
+    """The tables in the store that is configured."""
+    from hch.compose import HCH
+
+    with closing(HCH().kept_in) as kept_in:
+        yield from ((kept.replace("/", ":", 1), "") for kept in kept_in.shelf("table/"))
 
 
 def _players(typed: str) -> Iterator[tuple[str, str]]:

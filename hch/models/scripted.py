@@ -35,6 +35,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationErr
 
 from hch import settings
 from hch.errors import ConfigError, ModelError, NodeError, TransientModelError, UsageError
+from hch.models._usage import usage_of
 from hch.protocols import Model
 from hch.rates import Rate
 from hch.registry import Spec
@@ -122,12 +123,6 @@ class ScriptedModel:
             return said
         tokens = None if wanted is None else logprobs_of(said, wanted, self._seed)
         return Completion(said, usage=usage_of(request, said), logprobs=tokens, raw=_bytes(said))
-
-
-def usage_of(request: Request, text: str) -> Usage:
-    """One token for every four characters, rounded up, and at least one each way."""
-    characters = sum(len(part.body) for message in request.messages for part in message.parts)
-    return Usage(max(1, -(-characters // 4)), max(1, -(-len(text) // 4)))
 
 
 def logprobs_of(text: str, alternatives: int, seed: int = 0) -> tuple[TokenLogprob, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 
 from hch.errors import StoreError
@@ -15,6 +16,7 @@ from hch.stores._sqlite_errors import damaged
 from hch.stores._sqlite_reader import Reader
 from hch.stores._sqlite_runs import values
 from hch.stores._sqlite_schema import IMPORTS, RUN_BITS
+from hch.stores._sqlite_shelf import shelf_faults
 
 MOST = 10
 """How many faults of each kind are told."""
@@ -50,9 +52,9 @@ _IMPORTED = {
 def faults(db: sqlite3.Connection, path: Path, version: int) -> list[str]:
     """What is wrong with a file of that version, as far as SQLite and a count of events can tell.
 
-    Raises sqlite3.Error where so much is wrong that this cannot be told.
+    The shelf is read. Raises sqlite3.Error where so much is wrong that this cannot be told.
     """
-    found = _unsound(db, "quick_check") or (_lacking(db) if version else [])
+    found = _unsound(db, "quick_check") or [*_lacking(db, version), *_of_shelf(db, version)]
     return [str(damaged(path, fault)) for fault in found]
 
 
@@ -62,10 +64,11 @@ def deep_faults(db: sqlite3.Connection, path: Path, version: int) -> list[str]:
     Takes about 20 us an event, and the memory that the tally of the largest run needs.
     """
     db.execute("BEGIN")  # whoever writes meanwhile is not seen
-    found = _unsound(db, "integrity_check") or (_lacking(db) if version else [])
+    found = _unsound(db, "integrity_check") or _lacking(db, version)
     if found or not version:
         return [str(damaged(path, fault)) for fault in found]
-    found = [str(damaged(path, fault)) for fault in (*_astray(db, version), *_altered(db))]
+    told = (*_astray(db, version), *_altered(db), *_of_shelf(db, version))
+    found = [str(damaged(path, fault)) for fault in told]
     reader = _Watched(db, path)
     for number, run in db.execute("SELECT id, run FROM run_ids ORDER BY id").fetchall():
         try:
@@ -80,9 +83,13 @@ def _unsound(db: sqlite3.Connection, check: str) -> list[str]:
     return [" ".join(str(row[0]).split()) for row in rows if row[0] != "ok"]
 
 
-def _lacking(db: sqlite3.Connection) -> list[str]:
-    rows = db.execute(_LACKING, (MOST,)).fetchall()
+def _lacking(db: sqlite3.Connection, version: int) -> list[str]:
+    rows = db.execute(_LACKING, (MOST,)).fetchall() if version else []
     return [f"run {run} has not the events that the index says" for (run,) in rows]
+
+
+def _of_shelf(db: sqlite3.Connection, version: int) -> list[str]:
+    return list(islice(shelf_faults(db, version), MOST))
 
 
 def _astray(db: sqlite3.Connection, version: int) -> Iterator[str]:

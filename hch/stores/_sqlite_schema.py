@@ -146,7 +146,15 @@ FROM run_ids JOIN run_index USING (id);
 IMPORTS = 3
 """The first version that does so."""
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
+_FOURTH = """
+CREATE TABLE shelf (name TEXT NOT NULL PRIMARY KEY, hash BLOB NOT NULL, body BLOB NOT NULL);
+"""
+"""Texts are kept by name beside the runs; `hash` is the sha256 of the body."""
+
+SHELF = 4
+"""The first version that does so."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """Append only: script number n makes version n + 1 of version n. Version 0 is an empty file."""
 
 

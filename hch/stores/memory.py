@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from hch.errors import StoreError, UsageError
 from hch.events import Event, Record
 from hch.protocols import RunRow
 from hch.stores._index import Tally
+from hch.stores._shelf import checked
 
 
 class MemoryStore:
@@ -23,6 +24,7 @@ class MemoryStore:
         self._tallies: dict[str, Tally] = {}
         self._live: set[str] = set()
         self._imported: set[str] = set()
+        self._shelf: dict[str, str] = {}
 
     def append(self, run: str, at: float, event: Event) -> None:
         if run not in self._tallies:
@@ -81,6 +83,16 @@ class MemoryStore:
             raise StoreError(f"run {run} has no events: there is nothing to import")
         self._tallies[run], self._records[run] = tally, kept
         self._imported.add(run)
+
+    def shelve(self, texts: Mapping[str, str | None]) -> None:
+        after = {**self._shelf, **{checked(name): text for name, text in texts.items()}}
+        self._shelf = {name: text for name, text in after.items() if text is not None}
+
+    def shelved(self, name: str) -> str | None:
+        return self._shelf.get(checked(name))
+
+    def shelf(self, prefix: str = "") -> list[str]:
+        return sorted(name for name in self._shelf if name.startswith(prefix))
 
     def backup(self, to: Path) -> None:
         raise UsageError(

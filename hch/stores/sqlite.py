@@ -3,7 +3,7 @@
 Events are committed in groups with `synchronous=FULL`. A text of 1,000 characters or more is kept
 once, by its hash, for all runs; one of 200 or more once in a run, as far as the writer remembers
 it. Reply bytes are kept as they came. Others may read while a run is written. Reading leaves no
-file behind.
+file behind. Texts on the shelf are kept by name in the table `shelf`, beside the runs.
 
 For reading with SQL there are four views. Whether a run is alive only its lock tells, so `runs`
 calls a live one `unfinished`; amounts are NULL where they are infinite.
@@ -41,12 +41,14 @@ from hch.stores._files import named, size
 from hch.stores._group import GroupCommit
 from hch.stores._index import shown
 from hch.stores._locks import RunLocks
+from hch.stores._shelf import checked
 from hch.stores._sqlite_connections import open_as_it_is, open_to_read, open_to_write
 from hch.stores._sqlite_errors import damaged, translated
 from hch.stores._sqlite_faults import deep_faults, faults
 from hch.stores._sqlite_imports import bring
 from hch.stores._sqlite_reader import Reader
 from hch.stores._sqlite_runs import LIST, listed, rebuild, remove
+from hch.stores._sqlite_shelf import shelf, shelve, shelved
 from hch.stores._sqlite_upkeep import backup, backup_place, vacuum
 from hch.stores._sqlite_writer import Queued, Writer
 
@@ -150,6 +152,16 @@ class SqliteStore:
             self.flush()
         bring(self._open, self._path, run, records, self.live(run), self._fail)
         self._kept.add(run)
+
+    def shelve(self, texts: Mapping[str, str | None]) -> None:
+        if kept := {checked(name): text for name, text in texts.items()}:
+            shelve(self._open, self._path, kept, self._fail)
+
+    def shelved(self, name: str) -> str | None:
+        return shelved(self._path, self._patience, checked(name))
+
+    def shelf(self, prefix: str = "") -> list[str]:
+        return shelf(self._path, self._patience, prefix)
 
     def backup(self, to: Path) -> None:
         path = backup_place(to)

@@ -1,7 +1,7 @@
 """Trees that are asked, answered, failed, stopped, killed, resumed, moved and removed at random.
 
-A state machine does what a user and fate can do to the runs of one store, and remembers of each
-what must hold: what was replied to, what was in flight, what is on record.
+A state machine does what a user and fate can do to the runs and the shelf of one store, and
+remembers of each what must hold: what was replied to, what was in flight, what is on record.
 """
 
 from __future__ import annotations
@@ -77,6 +77,11 @@ TREES = st.builds(
 )
 PICK = st.integers(0, 99)
 SOME = st.lists(PICK, max_size=3)
+TEXTS = st.dictionaries(
+    st.sampled_from(["table/a", "table/b", "ledger"]),
+    st.sampled_from([None, "", "small", "\ud800 large " * 2000]),
+    max_size=3,
+)
 CUT = st.sampled_from([None, None, None, 0, 1, 2])
 HANDLE = st.integers(0, HANDLES - 1)
 DEATHS = st.builds(
@@ -117,6 +122,7 @@ class Machine(RuleBasedStateMachine):
         self.books: dict[str, Book] = {}
         self.archive: list[tuple[str, Tree, bytes]] = []
         self.prepared: list[Prepared] = []
+        self.shelf: dict[str, str] = {}
         self.elsewhere = SqliteStore(self.home / "elsewhere.db", pragmas={"synchronous": 0})
         self.all_at_once = True
         done["sequences"] += 1
@@ -310,11 +316,18 @@ class Machine(RuleBasedStateMachine):
                 store.vacuum()
         self._look_at_all()
 
+    @rule(texts=TEXTS, handle=HANDLE)
+    def shelve(self, texts: dict[str, str | None], handle: int) -> None:
+        self.life.handles[handle].shelve(texts)
+        merged = {**self.shelf, **texts}
+        self.shelf = {name: text for name, text in merged.items() if text is not None}
+
     def _back_up(self, store: SqliteStore) -> None:
         copy = self.home / "copy.db"
         store.backup(copy)
         with SqliteStore(copy) as copied:
             assert copied.check(deep=True) == []
+            assert {name: copied.shelved(name) for name in copied.shelf()} == self.shelf
             for book in self.books.values():
                 log = [encoded(record) for record in copied.events(book.id)]
                 assert log[: len(book.log)] == book.log
@@ -333,7 +346,9 @@ class Machine(RuleBasedStateMachine):
         self.all_at_once = False
         listed = {row.run: (row.status, row.imported) for row in self.life.looker.runs()}
         assert listed == {b.id: (b.status, b.imported) for b in self.books.values()}
-        assert self.life.looker.check() == []
+        looker = self.life.looker
+        assert looker.check() == []
+        assert {name: looker.shelved(name) for name in looker.shelf()} == self.shelf
 
     def teardown(self) -> None:
         """Whatever happened, every run that is left can be gone on with, to its end."""

@@ -17,7 +17,7 @@ Typed = Callable[..., Done]
 def test_every_plugin_is_listed_with_its_first_line(typed: Typed) -> None:
     said = json.loads(typed("plugins", "--json").out)
     assert set(said) == set(registry.KINDS)
-    for kind in ("models", "strategies", "stores", "tasks", "commands"):
+    for kind in ("models", "strategies", "stores", "tasks", "learners", "commands"):
         assert [plugin["name"] for plugin in said[kind]] == registry.names(kind)
         assert all(plugin["about"] for plugin in said[kind])
     out = typed("plugins").out
@@ -29,7 +29,7 @@ def test_what_hch_puts_in_itself_is_no_option(typed: Typed) -> None:
     said = json.loads(typed("plugins", "--json").out)
     options = {name for kind in said.values() for plugin in kind for name in plugin["options"]}
     assert {"arg", "temperature", "turns"} < options
-    assert not options & {"task", "keys", "rate"}
+    assert not options & {"task", "keys", "rate", "shelf"}
 
 
 def test_one_kind_alone(typed: Typed) -> None:
@@ -40,7 +40,7 @@ def test_one_kind_alone(typed: Typed) -> None:
 
 def test_the_help_names_the_kinds_that_there_are(typed: Typed) -> None:
     page = " ".join(typed("plugins", "--help").out.split())
-    assert "One kind only: models, strategies, stores, tasks, commands." in page
+    assert "One kind only: models, strategies, stores, tasks, learners, commands." in page
 
 
 def test_an_unknown_kind(typed: Typed) -> None:

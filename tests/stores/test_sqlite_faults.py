@@ -166,7 +166,7 @@ def test_I13_a_run_that_is_killed_at_a_commit_point(point: str, path: Path) -> N
 
 
 @pytest.mark.leaves_open
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_I13_a_store_whose_process_is_killed_while_it_is_brought_up_to_date(
     version: int, path: Path
 ) -> None:

@@ -1,0 +1,1 @@
+"""Learners: from what was answered to an agent, one file each."""
