@@ -162,7 +162,8 @@ def build(kind: str, spec: Spec, /, **parts: Any) -> Any:
 
 def _asked(module: ModuleType, what: str, spec: Spec, parts: Mapping[str, Any]) -> dict[str, Any]:
     """What a spec asks of `build`: its argument and options, converted."""
-    takes = {n: p for n, p in inspect.signature(module.build).parameters.items() if n not in parts}
+    put_in = PARTS | parts.keys()
+    takes = {n: p for n, p in inspect.signature(module.build).parameters.items() if n not in put_in}
     hints = get_type_hints(module.build, include_extras=True)
     texts = dict(spec.options)
     known = [name for name in takes if name != "arg"]

@@ -213,7 +213,7 @@ def test_an_option_that_does_not_fit_is_refused_in_words(spec: str, said: str) -
 
 
 def test_what_hch_puts_in_is_no_option() -> None:
-    with pytest.raises(UsageError, match="no option 'task': there are none"):
+    with pytest.raises(UsageError, match="no option 'task': there are errors"):
         registry.build("strategies", Spec.parse("script,task=arithmetic"), task=None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hch.commands._terminal import encodable
-from hch.commands._words import short
+from hch.commands._words import seconds, short
 from hch.ledger import Generation, Score
 
 ROWS = 8
@@ -15,7 +15,7 @@ BAR = 10
 """The least cells that a bar is worth."""
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_DROPPED = ("primitives", "asked", "x calls", "h calls", "s")
+_DROPPED = ("primitives", "asked", "x calls", "h calls", "time")
 """The columns in the order they go where it is narrow."""
 
 
@@ -42,7 +42,7 @@ def cells(made: Generation) -> dict[str, str]:
         "asked": short(made.work.asked),
         "x calls": short(made.work.x),
         "primitives": short(made.work.primitives),
-        "s": f"{sum(made.seconds.values()):.1f}",
+        "time": seconds(sum(made.seconds.values())),
         "taken": "yes" if made.taken else "no, worse",
     }
 
@@ -52,7 +52,7 @@ class Rows:
 
     def __init__(self, first: Generation, width: int) -> None:
         self._sizes = {title: max(len(title), 7) for title in cells(first)}
-        self._sizes |= {"round": 5, "s": 5, "taken": 9}
+        self._sizes |= {"round": 5, "time": 6, "taken": 9}
         for title in _DROPPED:
             if self._used > width:
                 del self._sizes[title]
