@@ -9,7 +9,7 @@ texts.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from hashlib import sha256
 from math import inf
@@ -18,8 +18,15 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, ConfigDict, InstanceOf, PlainValidator, ValidationError
 
 from hch.chance import Chance
+from hch.errors import ConfigError
+from hch.registry import canonical
 from hch.safe_text import one_line
 from hch.settings import reason
+
+UNKNOWN = "CANNOT ANSWER: the table has no answer to it"
+"""What is said to a question that has no row."""
+
+DIGITS = 12
 
 FORMAT = 1
 
@@ -108,6 +115,39 @@ class Table:
     def digest(self) -> str:
         """The sha256 of the text in hex."""
         return sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def on_shelf(name: str) -> str:
+    """Where a store has the table of that name."""
+    return f"table/{name}"
+
+
+def spec_of(name: str, table: Table) -> str:
+    """The spec of just this table."""
+    return canonical("table", name, {"sha": table.digest[:DIGITS]})
+
+
+def found(name: str, shelf: Callable[[str], str | None], sha: str | None) -> Table:
+    """The table of that name on a shelf, its digest beginning so.
+
+    Raises ConfigError where there is none, or another, or one that cannot be read.
+    """
+    text = shelf(on_shelf(name))
+    if text is None:
+        raise ConfigError(
+            f"there is no table {name!r} in the store: hch iterate makes tables, and --store says "
+            "which store is meant"
+        )
+    try:
+        table = Table.read(text)
+    except ValueError as error:
+        raise ConfigError(f"the table {name!r} cannot be read: {error}") from error
+    if sha is not None and sha != (now := table.digest[:DIGITS]):
+        raise ConfigError(
+            f"the table {name!r} is not the one that is meant: its sha is {now}, and not {sha}; "
+            "leave sha= out to take it as it is, or bring the other one back"
+        )
+    return table
 
 
 def _shares(weights: Mapping[str, float]) -> Said:

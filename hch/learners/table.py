@@ -11,11 +11,10 @@ from hch.agents import Learned, Learner, Put, Row, Told
 from hch.chance import Chance, seed_of
 from hch.engine import ended
 from hch.errors import ConfigError
-from hch.models.table import UNKNOWN, found, on_shelf, spec_of
 from hch.registry import Spec
 from hch.replies import without_reasoning
 from hch.rules import REASON, Limits
-from hch.tables import Said, Table
+from hch.tables import UNKNOWN, Said, Table, found, on_shelf, spec_of
 from hch.types import Answer
 
 

@@ -12,18 +12,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hch.errors import ConfigError
 from hch.models._usage import usage_of
 from hch.protocols import Model
 from hch.rates import Rate
-from hch.registry import canonical
-from hch.tables import Table
+from hch.tables import DIGITS, UNKNOWN, Table, found, spec_of
 from hch.types import Completion, Request
-
-UNKNOWN = "CANNOT ANSWER: the table has no answer to it"
-"""What is said to a question that has no row."""
-
-DIGITS = 12
 
 
 class TableModel:
@@ -48,39 +41,6 @@ class TableModel:
 
     async def close(self) -> None:
         """Nothing to let go of."""
-
-
-def on_shelf(name: str) -> str:
-    """Where a store has the table of that name."""
-    return f"table/{name}"
-
-
-def spec_of(name: str, table: Table) -> str:
-    """The spec of just this table."""
-    return canonical("table", name, {"sha": table.digest[:DIGITS]})
-
-
-def found(name: str, shelf: Callable[[str], str | None], sha: str | None) -> Table:
-    """The table of that name on a shelf, its digest beginning so.
-
-    Raises ConfigError where there is none, or another, or one that cannot be read.
-    """
-    text = shelf(on_shelf(name))
-    if text is None:
-        raise ConfigError(
-            f"there is no table {name!r} in the store: hch iterate makes tables, and --store says "
-            "which store is meant"
-        )
-    try:
-        table = Table.read(text)
-    except ValueError as error:
-        raise ConfigError(f"the table {name!r} cannot be read: {error}") from error
-    if sha is not None and sha != (now := table.digest[:DIGITS]):
-        raise ConfigError(
-            f"the table {name!r} is not the one that is meant: its sha is {now}, and not {sha}; "
-            "leave sha= out to take it as it is, or bring the other one back"
-        )
-    return table
 
 
 def build(

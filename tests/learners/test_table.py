@@ -11,10 +11,9 @@ from hch import HCH
 from hch.agents import Learned, Put, Row
 from hch.errors import ConfigError
 from hch.learners.table import build
-from hch.models.table import UNKNOWN
 from hch.playing import drawn
 from hch.stores.memory import MemoryStore
-from hch.tables import Table
+from hch.tables import UNKNOWN, Table
 from hch.tasks.permutation import build as permutation
 from hch.types import Answer, Question, Text
 
