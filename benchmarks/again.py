@@ -1,11 +1,12 @@
-"""What it takes to take up again what is there: replay, resume, and a store of many runs.
+"""What it takes to take up again what is there: replay, resume, shared questions, many runs.
 
     python -m benchmarks.again              # prints the tables, writes .cache/bench/again.json
     python -m benchmarks.again --write      # and puts the tables into docs/performance.md
 
 Each figure is that of the real command in a process of its own, start and all; the least of the
 rounds. The large run is a tree of 13,121 calls by a scripted model; the store of many runs has 100
-of 1,093 nodes each.
+of 1,093 nodes each. The shared questions are those of s^(2^20)(x) of a random permutation, by
+scripts at all levels, with a driver that plays the same in one process beside it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ from typing import Any
 from benchmarks.server import ROOT, size
 from benchmarks.tables import arguments, keep, table
 from benchmarks.tree import conditions
+from hch import registry
+from hch.agents import Put
+from hch.amplify import unrolled
+from hch.playing import Playing, drawn
+from hch.registry import Spec
 from hch.stores.sqlite import SqliteStore
 
 PAGE = "docs/performance.md"
@@ -31,6 +37,12 @@ LARGE, SMALL = 8, 6
 """Depths of trees of three sub-questions a node: 13,121 calls, and 1,457."""
 
 RUNS = 100
+
+SHARED = 7
+"""The instance of a permutation, which has an element on a cycle of 28."""
+
+POWER = "s^1048576(bh)"
+SPEC = "permutation,bits=21"
 MB = 1e6
 
 
@@ -68,6 +80,34 @@ def typed(rounds: int, *words: str) -> float:
     return min(took)
 
 
+def power(store: Path, rounds: int = 1) -> dict[str, Any]:
+    """A power of 2^20 by the command and by the driver: seconds, nodes, and calls if unshared."""
+    words = (
+        "ask",
+        POWER,
+        "--task",
+        SPEC,
+        "--instance",
+        str(SHARED),
+        "--depth",
+        "19",
+        "-s",
+        "script",
+    )
+    took = typed(rounds, *words, "--store", str(store), "-q")
+    task = registry.build("tasks", Spec.parse(SPEC))
+    instance = drawn(task, SHARED)
+    driver = unrolled(Playing(task), {instance.digest: instance}, 19)
+    begun = time.perf_counter()
+    [told] = driver.answer([Put(POWER, instance.digest)])
+    return {
+        "power": took,
+        "driver": time.perf_counter() - begun,
+        "nodes": SqliteStore(store).runs()[0].nodes,
+        "unshared": told.calls,
+    }
+
+
 def measure(rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -83,6 +123,7 @@ def measure(rounds: int) -> dict[str, Any]:
         grown(folder, many, SMALL, RUNS)
         store = ("--store", str(many))
         return found | {
+            "shared": power(folder / "power.db", rounds),
             "bytes": many.stat().st_size,
             "list": typed(rounds, "runs", *store),
             "show": typed(rounds, "show", *store),
@@ -106,6 +147,12 @@ def shown(found: dict[str, Any]) -> str:
         ("`hch show` of one of them", f"{found['show']:.2f} s", "under 1 s"),
         ("`hch store check` of them", f"{found['check']:.1f} s", "within 30 s"),
         (f"`hch store backup` ({found['bytes'] / MB:.0f} MB)", f"{found['backup']:.1f} s", ""),
+    ]
+    shared = found["shared"]
+    about = f"{shared['nodes']} distinct questions of {shared['unshared']:,}"
+    rows += [
+        (f"`hch ask` of s^(2^20)(x), {about}", f"{shared['power']:.2f} s", "each asked once"),
+        ("the same by the batched driver", f"{1e3 * shared['driver']:.1f} ms", ""),
     ]
     return table(head, rows)
 

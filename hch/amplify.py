@@ -2,23 +2,26 @@
 
 Christiano, Shlegeris and Amodei 2018 (arXiv 1810.08575): H works on each question, and an agent A
 answers all that H asks. Where A is such an amplification itself, down to level 0, this is HCH_n.
-The same steps are played as in the tree, with the same draws, so both come to the same answers;
-there are no grants here, no events and no bill.
+The same steps are played as in the tree, with the same draws and refusals, so both come to the same
+answers to the letter. There are no grants here, no events and no bill, and every text is trusted,
+as those of a task are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from hch.agents import Agent, Put, Told
 from hch.chance import Chance
 from hch.engine import ended
+from hch.errors import NodeError
 from hch.playing import NO_ORACLE, Playing
 from hch.rounds import Guard
-from hch.rules import Limits
-from hch.steps import Ask, Instance, Primitive
+from hch.rules import REASON, Limits
+from hch.steps import Ask, Instance, Primitive, Step
 from hch.types import Answer, Question, Text
 
 
@@ -27,6 +30,7 @@ class Amplify:
 
     What it was asked it remembers, so that equal questions are one piece of work: `worked` counts
     these, `asked` the sub-questions and `primitives` those to the oracle, as often as H asks them.
+    Raises ValueError for a level that cannot be.
     """
 
     def __init__(
@@ -39,110 +43,179 @@ class Amplify:
         seed: int = 0,
         limits: Limits | None = None,
     ) -> None:
+        if (below is None) != (level == 0):
+            raise ValueError(
+                f"level {level}: level 0 has nobody below it, every other has an agent"
+            )
+        self.below = below
         self._playing = playing
-        self._below = below
+        self._render = playing.task.render
         self._instances = instances
         self._level = level
         self._seed = seed
-        self._limits = limits or Limits()
+        self._limits = limits = limits or Limits()
+        self._fanout = limits.fanout
+        self._short = limits.message_bytes // 4 if level else 0
         self._guard = Guard(self._limits, level, None)
         self._chance = Chance()
         self._known: dict[Put, Told] = {}
-        self._terms: dict[str, Any] = {}
         self.worked = self.asked = self.primitives = 0
 
     def answer(self, puts: Sequence[Put]) -> list[Told]:
-        """H's answers. All questions go on together, so that `below` is asked by the batch."""
+        """H's answers. All questions go on together, so that `below` is asked by the batch.
+
+        An amplification below is worked off here and not called, so that any number may be stacked.
+        Raises ConfigError where H cannot err as told, ValueError for an agent that leaves answers
+        out, and what a task raises.
+        """
+        stack = [(self.below, self.work(puts))]
+        told: list[Told] | None = None
+        while stack:
+            agent, work = stack[-1]
+            try:
+                asked = work.send(told)
+            except StopIteration as stop:
+                stack.pop()
+                told = stop.value
+                continue
+            if isinstance(agent, Amplify):
+                stack.append((agent.below, agent.work(asked)))
+                told = None
+            else:
+                assert agent is not None, "level 0 refuses whatever is asked"
+                told = agent.answer(asked)
+        assert told is not None
+        return told
+
+    def work(self, puts: Sequence[Put]) -> Generator[list[Put], Any, list[Told]]:
+        """The work on these questions: gives what is to be asked below, and is sent the answers."""
         fresh = [put for put in dict.fromkeys(puts) if put not in self._known]
         self.worked += len(fresh)
-        waiting = [copy for put in fresh if self._goes_on(copy := _Copy(put, self._play(put)))]
+        wanted: dict[Put, None] = {}
+        copies = (_Copy(put, self._play(put)) for put in fresh)
+        waiting = [copy for copy in copies if self._goes_on(copy, None, wanted)]
         while waiting:
-            asked = list(dict.fromkeys(put for copy in waiting for put in copy.puts))
-            told = dict(zip(asked, self._below.answer(asked), strict=True)) if self._below else {}
-            waiting = [copy for copy in waiting if self._goes_on(copy, copy.replies(told))]
+            asked = list(wanted)
+            told = dict(zip(asked, (yield asked), strict=True))
+            wanted = {}
+            waiting = [c for c in waiting if self._goes_on(c, c.replies(told), wanted)]
         return [self._known[put] for put in puts]
 
-    def _play(self, put: Put) -> Generator[Any, Any, Answer]:
+    def _play(self, put: Put) -> Generator[Step, Any, Answer]:
         return self._playing.play(put.body, self._level, partial(self._named, put, "H"))
 
     def _named(self, put: Put, what: str) -> Chance:
         return self._chance.named(self._seed, self._level, put.sample, put.body, put.instance, what)
 
-    def _goes_on(self, copy: _Copy, sent: Any = None) -> bool:
-        """Whether a copy, sent what it waited for, waits again; else its answer is known."""
-        while True:
-            try:
+    def _goes_on(self, copy: _Copy, sent: Any, wanted: dict[Put, None]) -> bool:
+        """Whether a copy, sent what it waited for, waits for more; else its answer is known."""
+        try:
+            while True:
                 step = copy.steps.send(sent)
-            except StopIteration as stop:
-                self._known[copy.put] = Told(ended(stop.value), copy.calls)
-                return False
-            if not isinstance(step, Primitive):
-                break
-            sent = self._primitive(copy.put, step.term)
-        copy.several = isinstance(step, tuple)
-        copy.asks = [self._put(copy, ask) for ask in (step if copy.several else (step,))]
-        return True
+                if isinstance(step, Primitive):
+                    sent = self._primitive(copy.put, step.term)
+                elif self._waits(copy, step, wanted):
+                    return True
+                else:
+                    sent = copy.replies({})
+        except StopIteration as stop:
+            answer = ended(stop.value)
+        except NodeError as error:
+            answer = Answer(error.status, None, str(error))
+        self._known[copy.put] = Told(self._leaving(answer), copy.calls)
+        return False
 
     def _primitive(self, put: Put, term: Any) -> Answer:
         self.primitives += 1
         task = self._playing.task
         instance = self._instances.get(put.instance or "")
-        found = task.primitive(instance, term, self._named(put, task.render(term)))
+        found = task.primitive(instance, term, self._named(put, self._render(term)))
         return found or NO_ORACLE
 
-    def _put(self, copy: _Copy, ask: Ask) -> Put | Answer:
-        """A sub-question as it is put to `below`, or why it is not, as the tree refuses it."""
-        self.asked += 1
-        body, (_, instance, sample) = self._playing.task.render(ask.term), copy.put
-        if ask.again is not None:
-            sample = (*sample, (self._level, 0, ask.again))
-        put = Put(body, instance, sample)
-        if put in copy.seen:
-            return put
-        room = self._limits.fanout - len(copy.seen)
-        if self._below is None or room <= 0 or not 0 < len(body) * 4 <= self._limits.message_bytes:
-            refusal = self._guard.refuses(Question(Text(body)), room)
-            if refusal is not None:
-                return Answer("refused", None, refusal)
-        copy.seen.add(put)
-        return put
+    def _waits(self, copy: _Copy, step: Ask | tuple[Ask, ...], wanted: dict[Put, None]) -> bool:
+        """Whether anything of this round is asked below; all that is, is wanted there."""
+        _, instance, sample = copy.put
+        copy.several = isinstance(step, tuple)
+        copy.puts, copy.refused, seen = [], None, copy.seen
+        asking = False
+        for ask in step if isinstance(step, tuple) else (step,):
+            body = self._render(ask.term)
+            again = sample if ask.again is None else (*sample, (self._level, 0, ask.again))
+            put = Put(body, instance, again)
+            copy.puts.append(put)
+            if put in seen or not self._refuses(copy, put):
+                seen.add(put)
+                wanted[put] = None
+                asking = True
+        self.asked += len(copy.puts)
+        return asking
+
+    def _refuses(self, copy: _Copy, put: Put) -> bool:
+        """Whether a question gets no copy, as the tree would refuse it; once for each round."""
+        body, refused = put.body, copy.refused
+        room = self._fanout - len(copy.seen)
+        if not refused and room > 0 and 0 < len(body) <= self._short and not body.isspace():
+            return False
+        if refused and put in refused:
+            return True
+        why = self._guard.refuses(Question(Text(body)), room)
+        if why is None:
+            return False
+        if copy.refused is None:
+            copy.refused = {}
+        copy.refused[put] = Answer("refused", None, why)
+        return True
+
+    def _leaving(self, answer: Answer) -> Answer:
+        """An answer as it leaves its node, which cuts what is too long."""
+        text, notes = answer.text, answer.notes
+        if text is not None and (body := self._limits.cut(text.body)) is not text.body:
+            limit = self._limits.message_bytes
+            text = replace(text, body=body)
+            notes = (f"cut: the answer was longer than {limit} bytes", *notes)
+        elif len(answer.reason) <= REASON and not notes:
+            return answer
+        return Answer(answer.status, text, answer.reason[:REASON], tuple(dict.fromkeys(notes)))
 
 
 class _Copy:
-    """One question at work: its steps, and what it waits for."""
+    """One question at work: its steps, and what the round that it waits for is made of."""
 
-    __slots__ = ("asks", "calls", "put", "seen", "several", "steps")
+    __slots__ = ("calls", "put", "puts", "refused", "seen", "several", "steps")
 
-    def __init__(self, put: Put, steps: Generator[Any, Any, Answer]) -> None:
+    def __init__(self, put: Put, steps: Generator[Step, Any, Answer]) -> None:
         self.put = put
         self.steps = steps
-        self.asks: list[Put | Answer] = []
+        self.puts: list[Put] = []
+        self.refused: dict[Put, Answer] | None = None
         self.seen: set[Put] = set()
         self.several = False
         self.calls = 1
 
-    @property
-    def puts(self) -> list[Put]:
-        return [ask for ask in self.asks if isinstance(ask, Put)]
-
     def replies(self, told: Mapping[Put, Told]) -> Any:
         """What the step is sent: an answer, or one for each of its asks."""
         answers = []
-        for ask in self.asks:
-            if isinstance(ask, Put):
-                found = told[ask]
-                self.calls += found.calls
-                answers.append(found.answer)
+        for put in self.puts:
+            if self.refused and put in self.refused:
+                answers.append(self.refused[put])
             else:
-                answers.append(ask)
+                answer, calls = told[put]
+                self.calls += calls
+                answers.append(answer)
         return tuple(answers) if self.several else answers[0]
 
 
 def unrolled(
-    playing: Playing, instances: Mapping[str, Instance], depth: int, *, seed: int = 0
+    playing: Playing,
+    instances: Mapping[str, Instance],
+    depth: int,
+    *,
+    seed: int = 0,
+    limits: Limits | None = None,
 ) -> Amplify:
     """HCH_depth, with scripts at all levels."""
-    found = Amplify(playing, None, instances, level=0, seed=seed)
+    playing = replace(playing, reach=depth)
+    found = Amplify(playing, None, instances, level=0, seed=seed, limits=limits)
     for level in range(1, depth + 1):
-        found = Amplify(playing, found, instances, level=level, seed=seed)
+        found = Amplify(playing, found, instances, level=level, seed=seed, limits=limits)
     return found

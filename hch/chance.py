@@ -27,6 +27,7 @@ class Chance(Random):
     def named(self, *parts: Any) -> Chance:
         """The same object, to be drawn from anew under another name."""
         self._parts: tuple[Any, ...] | None = parts
+        self.gauss_next = None  # half of a pair that was drawn under the name before
         return self
 
     def random(self) -> float:

@@ -16,6 +16,9 @@ from hch.protocols import Model, Strategy, Task, Workspace
 from hch.steps import Instance
 from hch.types import Answer, Completion, Request, Text, digest
 
+REASON = 2000
+"""The characters that are kept of why a node has no answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -24,6 +27,15 @@ class Limits:
     fanout: int = 16
     answer_tokens: int = 2048
     message_bytes: int = 65536
+
+    def cut(self, body: str) -> str:
+        """A text within the bytes of a message."""
+        if len(body) * 4 <= self.message_bytes:
+            return body
+        data = body.encode("utf-8", "replace")
+        if len(data) <= self.message_bytes:
+            return body
+        return data[: self.message_bytes].decode("utf-8", "ignore")
 
 
 @dataclass(frozen=True, slots=True)

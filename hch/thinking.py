@@ -90,14 +90,11 @@ class Thinking:
 
     def cut(self, body: str, what: str) -> str:
         """The text within the limit of a message; that it was longer is noted."""
-        limit = self._rules.limits.message_bytes
-        if len(body) * 4 <= limit:
-            return body
-        data = body.encode("utf-8", "replace")
-        if len(data) <= limit:
-            return body
-        self._notes.append(f"cut: {what} was longer than {limit} bytes")
-        return data[:limit].decode("utf-8", "ignore")
+        limits = self._rules.limits
+        kept = limits.cut(body)
+        if kept is not body:
+            self._notes.append(f"cut: {what} was longer than {limits.message_bytes} bytes")
+        return kept
 
     @property
     def _model(self) -> Model:

@@ -23,12 +23,10 @@ from hch.events import NodeOpened, PrimitiveAnswered
 from hch.prompts import SHOWN_IN_VAIN
 from hch.protocols import GrantView, Value
 from hch.rounds import TOO_LITTLE, Guard, Round, heading
-from hch.rules import Outcome, Tree
+from hch.rules import REASON, Outcome, Tree
 from hch.thinking import Thinking
 from hch.types import Answer, Exchange, Path, Question, Text, digest
 from hch.wire import Amounts, Words
-
-_REASON = 2000
 
 
 class Copy:
@@ -102,7 +100,7 @@ class Copy:
             body = self._thinking.cut(text.body, "the answer")
             text = Text(body, self._source(text), text.trusted and self._trusted)
         notes = tuple(dict.fromkeys((*self._notes, *answer.notes)))
-        ended = Answer(answer.status, text, answer.reason[:_REASON], notes)
+        ended = Answer(answer.status, text, answer.reason[:REASON], notes)
         return Outcome(ended, self._purse.spent, self._trusted)
 
     def _source(self, text: Text) -> str:

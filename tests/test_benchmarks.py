@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import budget, tree, vllm
+from benchmarks import table as tabular
 from benchmarks.clients import CLIENTS
 from benchmarks.server import K, answer, decomposition, reply, size
 from benchmarks.tables import keep, kept, table
@@ -127,3 +128,13 @@ def test_the_page_of_a_vllm_server_compares_the_rates_of_each_round():
     assert "| 0.95 | 0.99 | yes |" in page
     assert "| 0.8 | 0.50 | no |" in page
     assert "so it was" in page
+
+
+def test_a_table_is_measured_in_every_way_that_it_is_used(tmp_path: Path, capsys):
+    figures = tmp_path / "table.json"
+    tabular.main(["--rounds=1", f"--json={figures}"])
+    printed = capsys.readouterr().out
+    assert len(tabular.PUTS) == 64 * 64
+    assert all(took > 0 for took in json.loads(figures.read_text()).values())
+    assert printed.count("at most") == 3
+    assert printed.count("at least") == 2
