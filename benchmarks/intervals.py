@@ -10,11 +10,11 @@ Z = 1.959963985
 """The 0.975 quantile of the normal distribution."""
 
 
-def wilson(right: int, of: int) -> tuple[float, float]:
+def wilson(right: int, of: int, z: float = Z) -> tuple[float, float]:
     """The score interval of a share: Wilson 1927, Probable Inference, JASA 22 (158), 209-212."""
-    share, spread = right / of, Z * Z / of
+    share, spread = right / of, z * z / of
     middle = share + spread / 2
-    half = Z * sqrt(share * (1 - share) / of + spread / (4 * of))
+    half = z * sqrt(share * (1 - share) / of + spread / (4 * of))
     return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
 
 

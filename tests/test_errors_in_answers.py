@@ -1,4 +1,4 @@
-"""Errors injected into H's answers come to what the closed forms of `benchmarks.errors` say.
+"""Errors injected into H's answers come to what the closed forms of `benchmarks.channel` say.
 
 Rates are compared within four standard errors, at fixed seeds. Most permutations here are one
 cycle, where no two questions of a tree are equal as long as all are right.
@@ -17,7 +17,8 @@ from random import Random
 import pytest
 
 from benchmarks import errors
-from benchmarks.errors import distinct, expected, gain, majority, of_bits, rate, wilson
+from benchmarks.channel import distinct, expected, gain, majority, of_bits, rate
+from benchmarks.intervals import wilson
 from hch import registry
 from hch.agents import Agent, Put, Told
 from hch.amplify import Amplify, unrolled

@@ -109,8 +109,8 @@ class Permutation(Task):
 
     def primitive(self, instance: Instance | None, term: Power, rng: Random) -> Answer | None:
         """s(x), or x itself; None for any other power, and for what is no element of this one."""
-        known = term.k <= 1 and term.x in _successor(instance)
-        return self.truth(instance, term) if known else None
+        image = _successor(instance).get(term.x) if term.k <= 1 else None
+        return told(image if term.k else term.x) if image else None
 
     def truth(self, instance: Instance | None, term: Power) -> Answer:
         orbit, successor = [term.x], _successor(instance)
