@@ -104,7 +104,7 @@ bench: $(DEV) ## measure trees, large runs, replay, drawing and tables, and writ
 	$(BIN)/python -m benchmarks.large --write
 	$(BIN)/python -m benchmarks.again --write
 	$(BIN)/python -m benchmarks.drawing --write
-	$(BIN)/python -m benchmarks.table --write
+	$(BIN)/python -m benchmarks.tabular --write
 
 bench-peers: $(DEV) $(PEERS) ## measure the same tree by other libraries, each in its own environment
 	$(BIN)/python -m benchmarks.peers --write $(ARGS)

@@ -24,7 +24,7 @@ from benchmarks.server import ROOT, size
 from benchmarks.tables import arguments, keep, table
 from benchmarks.tree import conditions
 from hch import registry
-from hch.agents import Put
+from hch.agents import Query
 from hch.amplify import unrolled
 from hch.playing import Playing, drawn
 from hch.registry import Spec
@@ -99,7 +99,7 @@ def power(store: Path, rounds: int = 1) -> dict[str, Any]:
     instance = drawn(task, SHARED)
     driver = unrolled(Playing(task), {instance.digest: instance}, 19)
     begun = time.perf_counter()
-    [told] = driver.answer([Put(POWER, instance.digest)])
+    [told] = driver.answer([Query(POWER, instance.digest)])
     return {
         "power": took,
         "driver": time.perf_counter() - begun,

@@ -28,7 +28,7 @@ from benchmarks.intervals import wilson
 from benchmarks.server import ROOT
 from benchmarks.tables import keep, machine, table
 from hch import registry
-from hch.agents import Put
+from hch.agents import Query
 from hch.amplify import unrolled
 from hch.iterate import Iteration
 from hch.ledger import Settings
@@ -66,13 +66,13 @@ def trees(p: float, bits: int, count: int) -> tuple[int, int]:
     each = -(-count // numbers)
     for number in range(numbers):
         instance, rng = drawn(task, number), Random(number)
-        puts = []
+        queries = []
         for i in range(each):
             k, x = least + rng.randrange(least), rng.choice(instance.facts)[0]
-            puts.append(Put(f"s^{k}({x})", instance.digest, ((depth + 1, 0, i),)))
+            queries.append(Query(f"s^{k}({x})", instance.digest, ((depth + 1, 0, i),)))
         h = unrolled(Playing(task, errors=p), {instance.digest: instance}, depth)
-        terms = [task.parse(put.body) for put in puts]
-        told = zip(terms, h.answer(puts), strict=True)
+        terms = [task.parse(put.body) for put in queries]
+        told = zip(terms, h.answer(queries), strict=True)
         right += sum(task.grade(instance, term, answer) for term, (answer, _) in told)
     return right, each * numbers
 

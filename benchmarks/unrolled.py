@@ -28,7 +28,7 @@ from typing import NamedTuple
 from benchmarks.intervals import normal, wilson
 from benchmarks.tables import ROOT, keep, table
 from hch import registry
-from hch.agents import Agent, Put, Told
+from hch.agents import Agent, Query, Response
 from hch.amplify import Amplify
 from hch.playing import Playing, drawn
 from hch.types import Answer
@@ -106,8 +106,8 @@ class Found:
 class Silent:
     """Knows nothing."""
 
-    def answer(self, puts: Sequence[Put]) -> list[Told]:
-        return [Told(Answer("unanswered", None, "nobody knows"), 1) for _ in puts]
+    def answer(self, queries: Sequence[Query]) -> list[Response]:
+        return [Response(Answer("unanswered", None, "nobody knows"), 1) for _ in queries]
 
 
 def asked(case: Case, first: int, questions: int) -> Found:
@@ -121,7 +121,7 @@ def asked(case: Case, first: int, questions: int) -> Found:
     for level in range(case.has == NOTHING, case.level + 1):
         levels.append(Amplify(Playing(task), below, known, level=level))
         below = levels[-1]
-    told = levels[-1].answer([Put(root.text.body, root.instance) for root in roots])
+    told = levels[-1].answer([Query(root.text.body, root.instance) for root in roots])
     found = Found([one.calls for one in told], sum(level.worked for level in levels))
     for instance, root, one in zip(instances, roots, told, strict=True):
         term = task.parse(root.text.body)

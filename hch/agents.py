@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from hch.types import Answer, Path
 
 
-class Put(NamedTuple):
+class Query(NamedTuple):
     """A question as it is put to an agent: an instance by its digest, an absolute sample path."""
 
     body: str
@@ -21,7 +21,7 @@ class Put(NamedTuple):
     sample: Path = ()
 
 
-class Told(NamedTuple):
+class Response(NamedTuple):
     """An answer, and how often H worked for it in a tree that shares nothing."""
 
     answer: Answer
@@ -31,7 +31,7 @@ class Told(NamedTuple):
 class Agent(Protocol):
     """Whoever answers many questions at once: A."""
 
-    def answer(self, puts: Sequence[Put]) -> list[Told]:
+    def answer(self, queries: Sequence[Query]) -> list[Response]:
         """An answer to each, in order; equal ones get equal answers."""
         ...
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from hch.agents import Agent, Put, Told
+from hch.agents import Agent, Query, Response
 from hch.chance import Chance
 from hch.engine import ended
 from hch.errors import NodeError
@@ -58,18 +58,18 @@ class Amplify:
         self._short = limits.message_bytes // 4 if level else 0
         self._guard = Guard(self._limits, level, None)
         self._chance = Chance()
-        self._known: dict[Put, Told] = {}
+        self._known: dict[Query, Response] = {}
         self.worked = self.asked = self.primitives = 0
 
-    def answer(self, puts: Sequence[Put]) -> list[Told]:
+    def answer(self, queries: Sequence[Query]) -> list[Response]:
         """H's answers. All questions go on together, so that `below` is asked by the batch.
 
         An amplification below is worked off here and not called, so that any number may be stacked.
         Raises ConfigError where H cannot err as told, ValueError for an agent that leaves answers
         out, and what a task raises.
         """
-        stack = [(self.below, self.work(puts))]
-        told: list[Told] | None = None
+        stack = [(self.below, self.work(queries))]
+        told: list[Response] | None = None
         while stack:
             agent, work = stack[-1]
             try:
@@ -87,33 +87,35 @@ class Amplify:
         assert told is not None
         return told
 
-    def work(self, puts: Sequence[Put]) -> Generator[list[Put], Any, list[Told]]:
+    def work(self, queries: Sequence[Query]) -> Generator[list[Query], Any, list[Response]]:
         """The work on these questions: gives what is to be asked below, and is sent the answers."""
-        fresh = [put for put in dict.fromkeys(puts) if put not in self._known]
+        fresh = [query for query in dict.fromkeys(queries) if query not in self._known]
         self.worked += len(fresh)
-        wanted: dict[Put, None] = {}
-        copies = (_Copy(put, self._play(put)) for put in fresh)
+        wanted: dict[Query, None] = {}
+        copies = (_Copy(query, self._play(query)) for query in fresh)
         waiting = [copy for copy in copies if self._goes_on(copy, None, wanted)]
         while waiting:
             asked = list(wanted)
             told = dict(zip(asked, (yield asked), strict=True))
             wanted = {}
             waiting = [c for c in waiting if self._goes_on(c, c.replies(told), wanted)]
-        return [self._known[put] for put in puts]
+        return [self._known[query] for query in queries]
 
-    def _play(self, put: Put) -> Generator[Step, Any, Answer]:
-        return self._playing.play(put.body, self._level, partial(self._named, put, "H"))
+    def _play(self, query: Query) -> Generator[Step, Any, Answer]:
+        return self._playing.play(query.body, self._level, partial(self._named, query, "H"))
 
-    def _named(self, put: Put, what: str) -> Chance:
-        return self._chance.named(self._seed, self._level, put.sample, put.body, put.instance, what)
+    def _named(self, query: Query, what: str) -> Chance:
+        return self._chance.named(
+            self._seed, self._level, query.sample, query.body, query.instance, what
+        )
 
-    def _goes_on(self, copy: _Copy, sent: Any, wanted: dict[Put, None]) -> bool:
+    def _goes_on(self, copy: _Copy, sent: Any, wanted: dict[Query, None]) -> bool:
         """Whether a copy, sent what it waited for, waits for more; else its answer is known."""
         try:
             while True:
                 step = copy.steps.send(sent)
                 if isinstance(step, Primitive):
-                    sent = self._primitive(copy.put, step.term)
+                    sent = self._primitive(copy.query, step.term)
                 elif self._waits(copy, step, wanted):
                     return True
                 else:
@@ -122,48 +124,48 @@ class Amplify:
             answer = ended(stop.value)
         except NodeError as error:
             answer = Answer(error.status, None, str(error))
-        self._known[copy.put] = Told(self._leaving(answer), copy.calls)
+        self._known[copy.query] = Response(self._leaving(answer), copy.calls)
         return False
 
-    def _primitive(self, put: Put, term: Any) -> Answer:
+    def _primitive(self, query: Query, term: Any) -> Answer:
         self.primitives += 1
         task = self._playing.task
-        instance = self._instances.get(put.instance or "")
-        found = task.primitive(instance, term, self._named(put, self._render(term)))
+        instance = self._instances.get(query.instance or "")
+        found = task.primitive(instance, term, self._named(query, self._render(term)))
         return found or NO_ORACLE
 
-    def _waits(self, copy: _Copy, step: Ask | tuple[Ask, ...], wanted: dict[Put, None]) -> bool:
+    def _waits(self, copy: _Copy, step: Ask | tuple[Ask, ...], wanted: dict[Query, None]) -> bool:
         """Whether anything of this round is asked below; all that is, is wanted there."""
-        _, instance, sample = copy.put
+        _, instance, sample = copy.query
         copy.several = isinstance(step, tuple)
-        copy.puts, copy.refused, seen = [], None, copy.seen
+        copy.queries, copy.refused, seen = [], None, copy.seen
         asking = False
         for ask in step if isinstance(step, tuple) else (step,):
             body = self._render(ask.term)
             again = sample if ask.again is None else (*sample, (self._level, 0, ask.again))
-            put = Put(body, instance, again)
-            copy.puts.append(put)
-            if put in seen or not self._refuses(copy, put):
-                seen.add(put)
-                wanted[put] = None
+            query = Query(body, instance, again)
+            copy.queries.append(query)
+            if query in seen or not self._refuses(copy, query):
+                seen.add(query)
+                wanted[query] = None
                 asking = True
-        self.asked += len(copy.puts)
+        self.asked += len(copy.queries)
         return asking
 
-    def _refuses(self, copy: _Copy, put: Put) -> bool:
+    def _refuses(self, copy: _Copy, query: Query) -> bool:
         """Whether a question gets no copy, as the tree would refuse it; once for each round."""
-        body, refused = put.body, copy.refused
+        body, refused = query.body, copy.refused
         room = self._fanout - len(copy.seen)
         if not refused and room > 0 and 0 < len(body) <= self._short and not body.isspace():
             return False
-        if refused and put in refused:
+        if refused and query in refused:
             return True
         why = self._guard.refuses(Question(Text(body)), room)
         if why is None:
             return False
         if copy.refused is None:
             copy.refused = {}
-        copy.refused[put] = Answer("refused", None, why)
+        copy.refused[query] = Answer("refused", None, why)
         return True
 
     def _leaving(self, answer: Answer) -> Answer:
@@ -181,25 +183,25 @@ class Amplify:
 class _Copy:
     """One question at work: its steps, and what the round that it waits for is made of."""
 
-    __slots__ = ("calls", "put", "puts", "refused", "seen", "several", "steps")
+    __slots__ = ("calls", "queries", "query", "refused", "seen", "several", "steps")
 
-    def __init__(self, put: Put, steps: Generator[Step, Any, Answer]) -> None:
-        self.put = put
+    def __init__(self, query: Query, steps: Generator[Step, Any, Answer]) -> None:
+        self.query = query
         self.steps = steps
-        self.puts: list[Put] = []
-        self.refused: dict[Put, Answer] | None = None
-        self.seen: set[Put] = set()
+        self.queries: list[Query] = []
+        self.refused: dict[Query, Answer] | None = None
+        self.seen: set[Query] = set()
         self.several = False
         self.calls = 1
 
-    def replies(self, told: Mapping[Put, Told]) -> Any:
+    def replies(self, told: Mapping[Query, Response]) -> Any:
         """What the step is sent: an answer, or one for each of its asks."""
         answers = []
-        for put in self.puts:
-            if self.refused and put in self.refused:
-                answers.append(self.refused[put])
+        for query in self.queries:
+            if self.refused and query in self.refused:
+                answers.append(self.refused[query])
             else:
-                answer, calls = told[put]
+                answer, calls = told[query]
                 self.calls += calls
                 answers.append(answer)
         return tuple(answers) if self.several else answers[0]

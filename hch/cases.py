@@ -8,7 +8,7 @@ from itertools import islice
 from random import Random
 from typing import Any, NamedTuple
 
-from hch.agents import Agent, Put, Told
+from hch.agents import Agent, Query, Response
 from hch.errors import UsageError
 from hch.ledger import Score
 from hch.playing import drawn
@@ -25,7 +25,7 @@ _DRAWS = 20
 class Case(NamedTuple):
     """A question as it is put, its term, and the instance that it is about."""
 
-    put: Put
+    query: Query
     term: Any
     instance: Instance
 
@@ -66,23 +66,23 @@ class Cases:
                     "such as --sample 1000"
                 )
             for term in terms:
-                yield Case(Put(self._task.render(term), instance.digest), term, instance)
+                yield Case(Query(self._task.render(term), instance.digest), term, instance)
 
     def drawn(self, each: int, rng: Random) -> list[Case]:
         """So many different questions of each instance by the law, fewer where it has no more."""
         return [case for instance in self.instances for case in self._law(instance, each, rng)]
 
     def _law(self, instance: Instance, size: int, rng: Random) -> Iterator[Case]:
-        seen: set[Put] = set()
+        seen: set[Query] = set()
         for question in islice(self._task.questions(instance, rng), _DRAWS * size):
-            put = Put(question.text.body, question.instance)
-            if put not in seen:
-                seen.add(put)
-                yield Case(put, self._task.parse(put.body), instance)
+            query = Query(question.text.body, question.instance)
+            if query not in seen:
+                seen.add(query)
+                yield Case(query, self._task.parse(query.body), instance)
             if len(seen) == size:
                 return
 
-    def score(self, cases: Sequence[Case], told: Iterable[Told]) -> Score:
+    def score(self, cases: Sequence[Case], told: Iterable[Response]) -> Score:
         """How good these answers are, one for each case."""
         answered = right = 0
         measures: dict[str, tuple[int, int]] = {}
@@ -96,4 +96,4 @@ class Cases:
 
     def score_of(self, agent: Agent, cases: Sequence[Case]) -> Score:
         """How well an agent answers these."""
-        return self.score(cases, agent.answer([case.put for case in cases]))
+        return self.score(cases, agent.answer([case.query for case in cases]))

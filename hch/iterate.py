@@ -16,7 +16,7 @@ from functools import cached_property
 from random import Random
 from time import perf_counter
 
-from hch.agents import Agent, Learned, Learner, Put, Row, Told
+from hch.agents import Agent, Learned, Learner, Query, Response, Row
 from hch.amplify import Amplify
 from hch.cases import Case, Cases
 from hch.errors import StoreError, UsageError
@@ -73,11 +73,11 @@ class Iteration:
         seed, cases = settings.seed_of(number), self._asked_in(number)
         below = _Counted(self._learner.agent(x, seed))
         h = Amplify(self._playing, below, self._cases.facts, level=1, seed=seed)
-        puts = [put for case in cases for put in _tries(case.put, settings.targets)]
+        queries = [query for case in cases for query in _tries(case.query, settings.targets)]
         with clock.timing("amplify"):
-            told = h.answer(puts)
+            told = h.answer(queries)
         with clock.timing("distil"):
-            learned = self._learner.learn(f"{self.name}/{number}", _rows(puts, told), x)
+            learned = self._learner.learn(f"{self.name}/{number}", _rows(queries, told), x)
         with clock.timing("measure"):
             several = [case for case in cases for _ in range(settings.targets)]
             targets = self._cases.score(several, told)
@@ -155,11 +155,11 @@ class _Counted:
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
-        self.seen: set[Put] = set()
+        self.seen: set[Query] = set()
 
-    def answer(self, puts: Sequence[Put]) -> list[Told]:
-        self.seen.update(puts)
-        return self._agent.answer(puts)
+    def answer(self, queries: Sequence[Query]) -> list[Response]:
+        self.seen.update(queries)
+        return self._agent.answer(queries)
 
 
 class _Clock:
@@ -175,14 +175,14 @@ class _Clock:
         self.seconds[part] = round(perf_counter() - begun, 3)
 
 
-def _tries(put: Put, targets: int) -> list[Put]:
+def _tries(query: Query, targets: int) -> list[Query]:
     """A question as it is put for each of its targets: plainly, then as a root's own samples."""
-    return [put, *(put._replace(sample=((2, 0, i),)) for i in range(1, targets))]
+    return [query, *(query._replace(sample=((2, 0, i),)) for i in range(1, targets))]
 
 
-def _rows(puts: Sequence[Put], told: Sequence[Told]) -> Iterator[Row]:
-    for put, (answer, _) in zip(puts, told, strict=True):
-        yield Row(put.instance, put.body, answer.text.body if answer.text else None)
+def _rows(queries: Sequence[Query], told: Sequence[Response]) -> Iterator[Row]:
+    for query, (answer, _) in zip(queries, told, strict=True):
+        yield Row(query.instance, query.body, answer.text.body if answer.text else None)
 
 
 def _why(before: Score, after: Score, *, taken: bool) -> str:

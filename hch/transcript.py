@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from hch.agents import Agent, Put, Told
+from hch.agents import Agent, Query, Response
 from hch.amplify import Amplify, unrolled
 from hch.playing import Playing
 from hch.protocols import Task
@@ -54,17 +54,17 @@ class Truth:
     task: Task
     instances: Mapping[str, Instance]
 
-    def answer(self, puts: Sequence[Put]) -> list[Told]:
-        return [Told(self._true(put), calls=0) for put in puts]
+    def answer(self, queries: Sequence[Query]) -> list[Response]:
+        return [Response(self._true(query), calls=0) for query in queries]
 
-    def _true(self, put: Put) -> Answer:
-        instance = self.instances.get(put.instance or "")
-        return self.task.truth(instance, self.task.parse(put.body))
+    def _true(self, query: Query) -> Answer:
+        instance = self.instances.get(query.instance or "")
+        return self.task.truth(instance, self.task.parse(query.body))
 
 
 def transcribe(
     playing: Playing,
-    put: Put,
+    query: Query,
     instances: Mapping[str, Instance],
     *,
     depth: int | None = None,
@@ -81,8 +81,8 @@ def transcribe(
         below = unrolled(playing, instances, depth - 1, seed=seed) if depth else None
     noted = _Noted(playing.task, playing.reach, playing.errors)
     level = 1 if depth is None else depth
-    [told] = Amplify(noted, below, instances, level=level, seed=seed).answer([put])
-    return Transcript(put.body, tuple(noted.lines), *told)
+    [told] = Amplify(noted, below, instances, level=level, seed=seed).answer([query])
+    return Transcript(query.body, tuple(noted.lines), *told)
 
 
 @dataclass(frozen=True, slots=True)

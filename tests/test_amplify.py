@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from hch import HCH, Completion, Question, Request, ScriptedModel, Text, Trace, registry
-from hch.agents import Agent, Put, Told
+from hch.agents import Agent, Query, Response
 from hch.amplify import Amplify, unrolled
 from hch.chance import Chance
 from hch.errors import ConfigError, ModelError
@@ -102,9 +102,9 @@ class Weak:
         """As a model of the tree."""
         return self.mind(request.question, request.instance, request.sample).says
 
-    def answer(self, puts: Sequence[Put]) -> list[Told]:
+    def answer(self, queries: Sequence[Query]) -> list[Response]:
         """As an agent of the driver."""
-        return [Told(self.mind(*put).answer) for put in puts]
+        return [Response(self.mind(*put).answer) for put in queries]
 
 
 @dataclass(frozen=True)
@@ -144,10 +144,10 @@ def whole(answer: Answer | None) -> Any:
     return answer, answer.text and answer.text.source
 
 
-def put(question: Question, depth: int) -> Put:
+def put(question: Question, depth: int) -> Query:
     """A root as it is put to HCH_depth."""
     sample = tuple((depth + 1, 0, i) for i in question.sample)
-    return Put(question.text.body, question.instance, sample)
+    return Query(question.text.body, question.instance, sample)
 
 
 def tree(
@@ -451,12 +451,12 @@ class Recorder:
     """An agent that answers each question by itself, and keeps every batch."""
 
     def __init__(self, short: int = 0) -> None:
-        self.batches: list[list[Put]] = []
+        self.batches: list[list[Query]] = []
         self._short = short
 
-    def answer(self, puts: Sequence[Put]) -> list[Told]:
-        self.batches.append(list(puts))
-        told = [Told(Answer("answered", Text("ab", "model"))) for _ in puts]
+    def answer(self, queries: Sequence[Query]) -> list[Response]:
+        self.batches.append(list(queries))
+        told = [Response(Answer("answered", Text("ab", "model"))) for _ in queries]
         return told[: len(told) - self._short]
 
 
@@ -470,13 +470,13 @@ def test_an_agent_is_asked_by_the_batch_each_question_once() -> None:
     playing, facts, instance = permutations()
     a = Recorder()
     h = Amplify(playing, a, facts, level=1)
-    puts = [Put(f"s^{k}(ab)", instance.digest) for k in (4, 5, 9, 4, 1)]
-    told = h.answer(puts)
+    queries = [Query(f"s^{k}(ab)", instance.digest) for k in (4, 5, 9, 4, 1)]
+    told = h.answer(queries)
     assert [len(batch) for batch in a.batches] == [2, 2]
-    assert a.batches[0] == [Put("s^2(ab)", instance.digest), Put("s^4(ab)", instance.digest)]
+    assert a.batches[0] == [Query("s^2(ab)", instance.digest), Query("s^4(ab)", instance.digest)]
     assert told[0] == told[3]
     assert counted(h) == Counts(4, 6, 3)
-    assert h.answer(puts) == told
+    assert h.answer(queries) == told
     assert [len(batch) for batch in a.batches] == [2, 2]
     assert h.answer([]) == []
 
@@ -485,7 +485,7 @@ def test_what_needs_no_answer_asks_for_none() -> None:
     playing, facts, instance = permutations()
     a = Recorder()
     h = Amplify(playing, a, facts, level=1)
-    h.answer([Put(text, instance.digest) for text in ("s^1(ab)", "s^3(ab)", "What?", "")])
+    h.answer([Query(text, instance.digest) for text in ("s^1(ab)", "s^3(ab)", "What?", "")])
     assert a.batches == []
 
 
@@ -493,7 +493,7 @@ def test_an_agent_that_leaves_answers_out_is_refused() -> None:
     playing, facts, instance = permutations()
     h = Amplify(playing, Recorder(short=1), facts, level=1)
     with pytest.raises(ValueError, match="shorter"):
-        h.answer([Put("s^9(ab)", instance.digest), Put("s^9(aa)", instance.digest)])
+        h.answer([Query("s^9(ab)", instance.digest), Query("s^9(aa)", instance.digest)])
 
 
 @pytest.mark.parametrize(("level", "below"), [(0, Recorder()), (1, None), (-1, None)])

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import budget, tree, vllm
-from benchmarks import table as tabular
+from benchmarks import budget, tabular, tree, vllm
 from benchmarks.clients import CLIENTS
 from benchmarks.server import K, answer, decomposition, reply, size
 from benchmarks.tables import keep, kept, table

@@ -10,7 +10,7 @@ from typing import get_type_hints
 import pytest
 
 from hch import HCH, ScriptedModel, registry
-from hch.agents import Learned, Put, Row
+from hch.agents import Learned, Query, Row
 from hch.prompts import ALWAYS, Prompt, reader, shipped
 from hch.stores.memory import MemoryStore
 from tests.support import Plan, ask, check_tree, regular
@@ -81,7 +81,7 @@ def test_a_strategy_that_is_given_its_least_is_not_truncated(name):
 
 
 ROWS = [Row(None, f"What is {n}+1?", f"{n + 1}") for n in range(8)]
-PUTS = [Put(row.question) for row in ROWS]
+PUTS = [Query(row.question) for row in ROWS]
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -106,7 +106,7 @@ def test_what_was_learned_is_the_model_that_it_is_said_to_be(name):
     store.shelve(made.kept)
     direct = HCH(0, made.spec, "direct", store=store)
     agent = learner.agent(made, direct.chosen.seed)
-    for put in (*PUTS, Put("What is 99+1?")):
+    for put in (*PUTS, Query("What is 99+1?")):
         result = direct.ask_sync(put.body)
         assert result.trace.started.players == (f"direct@{made.spec}",)
         assert agent.answer([put])[0].answer == result.answer

@@ -20,7 +20,7 @@ from benchmarks import errors
 from benchmarks.channel import distinct, expected, gain, majority, of_bits, rate
 from benchmarks.intervals import wilson
 from hch import registry
-from hch.agents import Agent, Put, Told
+from hch.agents import Agent, Query, Response
 from hch.amplify import Amplify, unrolled
 from hch.playing import Playing, drawn
 from hch.protocols import Task
@@ -50,10 +50,12 @@ class Knowing:
     def __init__(self, task: Task, say: Callable[[Power], str | None]) -> None:
         self._task, self._say = task, say
 
-    def answer(self, puts: Sequence[Put]) -> list[Told]:
-        said = [self._say(self._task.parse(put.body)) for put in puts]
+    def answer(self, queries: Sequence[Query]) -> list[Response]:
+        said = [self._say(self._task.parse(put.body)) for put in queries]
         unknown = Answer("unanswered", None, "it is not known")
-        return [Told(unknown if s is None else Answer("answered", Text(s, "model"))) for s in said]
+        return [
+            Response(unknown if s is None else Answer("answered", Text(s, "model"))) for s in said
+        ]
 
 
 def right(task: Task, instance: Instance) -> Agent:
@@ -64,9 +66,9 @@ def _body(answer: Answer) -> str | None:
     return answer.text and answer.text.body
 
 
-def graded(task: Task, instance: Instance, puts: Sequence[Put], h: Agent) -> int:
+def graded(task: Task, instance: Instance, queries: Sequence[Query], h: Agent) -> int:
     """How many are answered rightly."""
-    told = zip(puts, h.answer(puts), strict=True)
+    told = zip(queries, h.answer(queries), strict=True)
     return sum(task.grade(instance, task.parse(put.body), answer) for put, (answer, _) in told)
 
 
@@ -77,10 +79,10 @@ def test_h_errs_at_its_rate_and_says_any_other_element(p: float) -> None:
     h = Amplify(
         Playing(task, errors=p), right(task, instance), {instance.digest: instance}, level=1
     )
-    puts = [Put("s^21(ab)", instance.digest, ((2, 0, i),)) for i in range(5000)]
-    said = Counter(_body(answer) for answer, _ in h.answer(puts))
+    queries = [Query("s^21(ab)", instance.digest, ((2, 0, i),)) for i in range(5000)]
+    said = Counter(_body(answer) for answer, _ in h.answer(queries))
     truth = _body(task.truth(instance, Power(21, "ab")))
-    low, high = wilson(said.pop(truth), len(puts), z=4)
+    low, high = wilson(said.pop(truth), len(queries), z=4)
     assert low < 1 - p < high
     slips = said.total()
     deviation = sum((said[x] - slips / 63) ** 2 for x, _ in instance.facts if x != truth)
@@ -97,8 +99,8 @@ def test_an_unrolled_tree_is_right_as_often_as_all_its_copies_together(
     task = task_of()
     instance = one_cycle(task, bits)
     rng, least, depth = Random(f"{p} {bits}"), 1 << bits - 1, bits - 2
-    puts = [
-        Put(
+    queries = [
+        Query(
             f"s^{least + rng.randrange(least)}({rng.choice(instance.facts)[0]})",
             instance.digest,
             ((depth + 1, 0, i),),
@@ -106,9 +108,9 @@ def test_an_unrolled_tree_is_right_as_often_as_all_its_copies_together(
         for i in range(6000 // count)
     ]
     h = unrolled(Playing(task, errors=p), {instance.digest: instance}, depth)
-    low, high = wilson(graded(task, instance, puts, h), len(puts), z=4)
+    low, high = wilson(graded(task, instance, queries, h), len(queries), z=4)
     assert low < rate(gain(1 - p, N) ** count, N) < high
-    answers = [told for told in h.answer(puts) if told.answer.answered]
+    answers = [told for told in h.answer(queries) if told.answer.answered]
     assert {told.calls for told in answers} == {count}
 
 
@@ -118,9 +120,9 @@ def test_equal_questions_err_as_one(p: float) -> None:
     task = task_of("permutation,size=2")
     instance = one_cycle(task, 0)
     x, _ = instance.facts[0]
-    puts = [Put(f"s^4({x})", instance.digest, ((2, 0, i),)) for i in range(4000)]
+    queries = [Query(f"s^4({x})", instance.digest, ((2, 0, i),)) for i in range(4000)]
     h = unrolled(Playing(task, errors=p), {instance.digest: instance}, 1)
-    low, high = wilson(graded(task, instance, puts, h), len(puts), z=4)
+    low, high = wilson(graded(task, instance, queries, h), len(queries), z=4)
     halves = 1 - p + p * p  # right once for both, or wrong there and back
     assert low < halves * (1 - p) + (1 - halves) * p < high
     alone = rate(gain(1 - p, 2) ** 3, 2)  # were the halves two questions
@@ -148,8 +150,8 @@ def table(
         h = Amplify(Playing(task, errors=p), x, {instance.digest: instance}, level=1, seed=seed)
         for power in [Power(k, x) for k in of_bits(bits) for x, _ in instance.facts]:
             body, truth = task.render(power), _body(task.truth(instance, power))
-            puts = [Put(body, instance.digest, ((2, 0, i),)) for i in range(targets)]
-            came = Counter(_body(answer) for answer, _ in h.answer(puts))
+            queries = [Query(body, instance.digest, ((2, 0, i),)) for i in range(targets)]
+            came = Counter(_body(answer) for answer, _ in h.answer(queries))
             known[power] = max(came, key=came.__getitem__) or ""
             good[bits] += came[truth]
             learned[bits] += known[power] == truth

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import again
 from hch import HCH, registry
-from hch.agents import Put
+from hch.agents import Query
 from hch.amplify import Amplify, unrolled
 from hch.playing import Playing, drawn
 from hch.protocols import Task
@@ -88,7 +88,7 @@ def test_so_does_it_for_the_driver_which_says_what_it_were_unshared(
 ) -> None:
     levels = walked(instance, 20, x)
     h = unrolled(Playing(TASK), {instance.digest: instance}, 19)
-    [told] = h.answer([Put(f"s^{1 << 20}({x})", instance.digest)])
+    [told] = h.answer([Query(f"s^{1 << 20}({x})", instance.digest)])
     assert told.calls == (1 << 20) - 1
     worked = []
     while isinstance(h, Amplify):

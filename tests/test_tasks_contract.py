@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from hch import registry
-from hch.agents import Put
+from hch.agents import Query
 from hch.amplify import unrolled
 from hch.errors import ConfigError
 from hch.playing import Playing, drawn
@@ -285,13 +285,13 @@ def test_what_is_not_beyond_a_level_is_answered_there_rightly_and_nothing_else(
         pytest.skip("no level of this task can be told to be too low")
     instances = {case.instance.digest: case.instance for case in cases}
     for level in range(4):
-        puts = [Put(case.question.text.body, case.question.instance) for case in cases]
+        puts = [Query(case.question.text.body, case.question.instance) for case in cases]
         told = unrolled(Playing(task), instances, level).answer(puts)
         for case, found in zip(cases, told, strict=True):
             right = task.grade(case.instance, case.term, found.answer)
             assert right == (task.beyond(case.term, level) is None)
             assert right or not found.answer.answered
             reached = unrolled(Playing(task, reach=level), instances, level)
-            [same] = reached.answer([Put(case.question.text.body, case.question.instance)])
+            [same] = reached.answer([Query(case.question.text.body, case.question.instance)])
             assert same.answer.status == found.answer.status
             assert same.answer.text == found.answer.text

@@ -173,8 +173,8 @@ def iterate(
     if ctx.invoked_subcommand:
         return
     from hch import registry
-    from hch.commands._figure import figure
     from hch.commands._iterating import flags, go, settled
+    from hch.commands._plot import figure
     from hch.commands._running import Place
     from hch.commands._stopping import stopping
     from hch.compose import HCH
@@ -257,9 +257,9 @@ def show(
       hch iterate show permutation-1a2b3c4d
       hch iterate show permutation-1a2b3c4d --plot permutation.svg
     """
-    from hch.commands._figure import figure
     from hch.commands._generations import lines
     from hch.commands._iterating import flags
+    from hch.commands._plot import figure
     from hch.compose import HCH
     from hch.iterate import read
 

@@ -166,7 +166,7 @@ def solve(
       hch task solve path --depth 4 --seed 2
       hch task solve wildcard --errors 0.3 --json
     """
-    from hch.agents import Put
+    from hch.agents import Query
     from hch.commands._transcripts import Judged, of_task, titled
     from hch.playing import Playing
     from hch.transcript import transcribe
@@ -184,7 +184,7 @@ def solve(
         )
     about = drawn.instance if drawn else None
     facts = {about.digest: about} if about and chosen.has_facts else {}
-    playing, root = Playing(chosen, errors=errors), Put(body, next(iter(facts), None))
+    playing, root = Playing(chosen, errors=errors), Query(body, next(iter(facts), None))
     done = transcribe(playing, root, facts, depth=depth, seed=seed)
     truth = chosen.truth(about, term)
     right = truth.answered and chosen.grade(about, term, done.answer)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
-from hch.agents import Learned, Learner, Put, Row, Told
+from hch.agents import Learned, Learner, Query, Response, Row
 from hch.chance import Chance, seed_of
 from hch.engine import ended
 from hch.errors import ConfigError
@@ -58,22 +58,22 @@ class TableAgent:
         self._seed = cache(partial(seed_of, seed))
         self._told = cache(_told)
 
-    def answer(self, puts: Sequence[Put]) -> list[Told]:
+    def answer(self, queries: Sequence[Query]) -> list[Response]:
         find, seed, told, chance = self._find, self._seed, self._told, Chance()
-        return [told(find(about, body, seed(sample), chance)) for body, about, sample in puts]
+        return [told(find(about, body, seed(sample), chance)) for body, about, sample in queries]
 
 
-def _told(said: str | None) -> Told:
+def _told(said: str | None) -> Response:
     """What becomes of a node that was said this: as `Thinking` reads it and the engine ends it."""
     text = without_reasoning(UNKNOWN if said is None else said).strip()
     if not text:
-        return Told(Answer("failed", None, "the reply was empty"))
+        return Response(Answer("failed", None, "the reply was empty"))
     limits = Limits()
     body = limits.cut(text)
     answer = ended(body)
     cut = f"cut: the reply was longer than {limits.message_bytes} bytes"
     notes = () if body is text else (cut,)
-    return Told(replace(answer, reason=answer.reason[:REASON], notes=notes))
+    return Response(replace(answer, reason=answer.reason[:REASON], notes=notes))
 
 
 def table_of(learned: Learned) -> Table:

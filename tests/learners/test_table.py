@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from hch import HCH
-from hch.agents import Learned, Put, Row
+from hch.agents import Learned, Query, Row
 from hch.errors import ConfigError
 from hch.learners.table import build
 from hch.playing import drawn
@@ -126,9 +126,9 @@ def test_an_agent_answers_as_its_model_does_at_level_0(soft: bool, seed: int) ->
     put = [(f"Q{n}?", about, sample) for n in range(50) for about in abouts for sample in samples]
     put += [put[3], put[-1]]
     agent = learner.agent(made, seed)
-    puts = [Put(body, about, tuple((1, 0, i) for i in sample)) for body, about, sample in put]
-    assert [answer for answer, _ in agent.answer(puts)] == in_a_tree(made, put, seed)
-    assert {calls for _, calls in agent.answer(puts)} == {0}
+    queries = [Query(body, about, tuple((1, 0, i) for i in sample)) for body, about, sample in put]
+    assert [answer for answer, _ in agent.answer(queries)] == in_a_tree(made, put, seed)
+    assert {calls for _, calls in agent.answer(queries)} == {0}
 
 
 def in_a_tree(

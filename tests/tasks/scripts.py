@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hch.agents import Put, Told
+from hch.agents import Query, Response
 from hch.amplify import Amplify, unrolled
 from hch.playing import NO_ORACLE, Playing
 from hch.protocols import Task
@@ -93,23 +93,23 @@ def hch(
 
 def grown(
     task: Task, instance: Instance, terms: Iterable[Any], depth: int, *, knows: bool = True
-) -> list[Told]:
+) -> list[Response]:
     """HCH_depth of each; where level 0 does not know anything, H at level 1 is the lowest."""
-    puts = [Put(task.render(term), instance.digest) for term in terms]
+    queries = [Query(task.render(term), instance.digest) for term in terms]
     instances = {instance.digest: instance}
     if knows:
-        return unrolled(Playing(task), instances, depth).answer(puts)
+        return unrolled(Playing(task), instances, depth).answer(queries)
     below: Silent | Amplify = Silent()
     for level in range(1, depth + 1):
         below = Amplify(Playing(task), below, instances, level=level)
-    return below.answer(puts)
+    return below.answer(queries)
 
 
 class Silent:
     """An agent that knows nothing."""
 
-    def answer(self, puts: Sequence[Put]) -> list[Told]:
-        return [Told(UNKNOWN, 1) for _ in puts]
+    def answer(self, queries: Sequence[Query]) -> list[Response]:
+        return [Response(UNKNOWN, 1) for _ in queries]
 
 
 def refuses(task: Task, wrong: Iterable[tuple[str, Any]]) -> None:

@@ -1,7 +1,7 @@
 """What a table takes as a player: to answer, to be learned, and to be kept.
 
-    python -m benchmarks.table              # prints the table, writes .cache/bench/table.json
-    python -m benchmarks.table --write      # and puts it into docs/performance.md
+    python -m benchmarks.tabular              # prints the table, writes .cache/bench/table.json
+    python -m benchmarks.tabular --write      # and puts it into docs/performance.md
 
 A generation is all 64 x 64 questions of a permutation put to Amplify^H(table), where the table is
 what three generations before it have learned. Each figure is the least of the rounds.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.server import ROOT
 from benchmarks.tables import keep, machine, table
-from hch.agents import Learned, Put, Row
+from hch.agents import Learned, Query, Row
 from hch.amplify import Amplify
 from hch.learners.table import build
 from hch.playing import Playing, drawn
@@ -35,7 +35,7 @@ ANSWERS = 100_000
 
 TASK = permutation()
 INSTANCE = drawn(TASK, 0)
-PUTS = [Put(TASK.render(term), INSTANCE.digest) for term in TASK.space(INSTANCE)]
+PUTS = [Query(TASK.render(term), INSTANCE.digest) for term in TASK.space(INSTANCE)]
 
 
 def amplified(x: Learned) -> list[Row]:
@@ -61,8 +61,8 @@ def rate(rounds: int, answers: Sequence[str]) -> float:
     rows = [Row(None, f"What is {n}?", answer) for n in range(ROWS) for answer in answers]
     learner = build(soft=True)
     agent = learner.agent(learner.learn("x", rows, None), 0)
-    puts = [Put(f"What is {n % ROWS}?", None, ((1, 0, n // ROWS),)) for n in range(ANSWERS)]
-    return ANSWERS / least(rounds, lambda: agent.answer(puts))
+    queries = [Query(f"What is {n % ROWS}?", None, ((1, 0, n // ROWS),)) for n in range(ANSWERS)]
+    return ANSWERS / least(rounds, lambda: agent.answer(queries))
 
 
 def measure(rounds: int) -> dict[str, float]:
@@ -101,7 +101,7 @@ def page(found: dict[str, float]) -> str:
         most(f"writing a table of {ROWS:,} questions, two answers each", "write", 0.05),
         most("reading it", "read", 0.05),
     ]
-    told = f"`python -m benchmarks.table` on {machine()}."
+    told = f"`python -m benchmarks.tabular` on {machine()}."
     return f"{table(('what', 'measured', 'target', 'met'), rows)}\n\n{told}"
 
 
