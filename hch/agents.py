@@ -1,4 +1,4 @@
-"""Agents that answer many questions at once, and learners that make them of what was answered.
+"""Agents that answer many questions at once, and what a learner makes them of.
 
 Amplification asks an agent A; distillation makes the next one (Christiano, Shlegeris and Amodei
 2018, arXiv 1810.08575).
@@ -6,7 +6,7 @@ Amplification asks an agent A; distillation makes the next one (Christiano, Shle
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -53,19 +53,3 @@ class Learned:
 
     spec: str
     kept: Mapping[str, str]
-
-
-class Learner(Protocol):
-    """Distillation: makes agents of rows."""
-
-    def learn(self, name: str, rows: Iterable[Row], before: Learned | None) -> Learned:
-        """An agent of that name from these rows, and from the agent before it, if there is one.
-
-        A question has a row for each target that it got. What is not in the rows may be learned
-        from the agent before. Without any rows it does not know anything.
-        """
-        ...
-
-    def agent(self, learned: Learned, seed: int) -> Agent:
-        """The agent as a run of that seed meets it at level 0. Raises ConfigError."""
-        ...

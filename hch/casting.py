@@ -61,22 +61,24 @@ class Casting:
         """The run's task; the script plays arithmetic where none is named."""
         return cast(Task, registry.build("tasks", Spec.parse(self.task_named or "arithmetic")))
 
-    @property
-    def needs_facts(self) -> bool:
+    def needs_facts(self, depth: int) -> bool:
         """Whether a script plays that can do nothing without the facts of an instance."""
-        named = [PlayerSpec.parse(self.config.player(spec)) for spec in self.at.values()]
-        return any(map(self._is_scripted, [None, *named])) and self.task.has_facts
+        return self.task.has_facts and any(map(self._is_scripted, self._by_level(depth)))
 
     def players(self, depth: int) -> tuple[Player, ...]:
         """Who plays each level, from 0 up."""
+        at = self._by_level(depth)
+        reach = sum(1 for _ in takewhile(self._is_scripted, at)) - 1
+        made = {spec: self._player(spec, reach) for spec in set(at)}
+        return tuple(made[spec] for spec in at)
+
+    def _by_level(self, depth: int) -> list[PlayerSpec | None]:
+        """Whom `at` names for each level, from 0 up; None where that is nobody."""
         specs: dict[int, PlayerSpec] = {}
         for levels, spec in self.at.items():
             for level in registry.parse_levels(levels, depth):
                 specs[level] = PlayerSpec.parse(self.config.player(spec))
-        at = [specs.get(level) for level in range(depth + 1)]
-        reach = sum(1 for _ in takewhile(self._is_scripted, at)) - 1
-        made = {spec: self._player(spec, reach) for spec in set(at)}
-        return tuple(made[spec] for spec in at)
+        return [specs.get(level) for level in range(depth + 1)]
 
     def recipe(self) -> dict[str, Any]:
         """What another casting is built from, aliases and defaults resolved.

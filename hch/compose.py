@@ -150,7 +150,8 @@ class HCH:
         if instances:
             check_facts(self.casting.task, instances)
         asked = [self._without_keys(root) for root in questioned(questions, context)]
-        return about(asked, instances, self.casting.task if self.casting.needs_facts else None)
+        needed = self.casting.needs_facts(self.levels)
+        return about(asked, instances, self.casting.task if needed else None)
 
     def _without_keys(self, asked: Question) -> Question:
         """A question and its context as they may be kept: with no key in them."""

@@ -1,10 +1,10 @@
 """Iterated amplification: X_{t+1} := distil(Amplify^H(X_t)), generation after generation.
 
-Christiano, Shlegeris and Amodei 2018 (arXiv 1810.08575), without its concurrency: H works on each
-question over X_t, which answers all that H asks; a learner makes X_{t+1} of the answers. X_0 knows
-nothing. All that is random is named by the settings, so an iteration that was killed comes to the
-same generations when it is gone on with. Truths are used for scores, and to take a generation or
-not; no learner sees one.
+Christiano, Shlegeris and Amodei 2018 (arXiv 1810.08575), one step after the other and with no H'
+that learns to be H: H works on each question over X_t, which answers all that H asks; a learner
+makes X_{t+1} of the answers. X_0 knows nothing. All that is random is named by the settings, so an
+iteration that was killed comes to the same generations when it is gone on with. Truths are used for
+scores, to take a generation or not, and to stop; no learner sees one.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from functools import cached_property
 from random import Random
 from time import perf_counter
 
-from hch.agents import Agent, Learned, Learner, Query, Response, Row
+from hch.agents import Agent, Learned, Query, Response, Row
 from hch.amplify import Amplify
 from hch.cases import Case, Cases
 from hch.errors import StoreError, UsageError
 from hch.ledger import Generation, Ledger, Score, Settings, Work
 from hch.playing import Playing
-from hch.protocols import Store, Task
+from hch.protocols import Learner, Store, Task
 from hch.types import digest
 
 
@@ -71,7 +71,8 @@ class Iteration:
         """X_number, taken or not, by way of targets that H makes over x."""
         settings, clock = self._settings, _Clock()
         seed, cases = settings.seed_of(number), self._asked_in(number)
-        below = _Counted(self._learner.agent(x, seed))
+        standing = self._learner.agent(x, seed)
+        below = _Counted(standing)
         h = Amplify(self._playing, below, self._cases.facts, level=1, seed=seed)
         queries = [query for case in cases for query in _tries(case.query, settings.targets)]
         with clock.timing("amplify"):
@@ -83,7 +84,7 @@ class Iteration:
             targets = self._cases.score(several, told)
             made = self._learner.agent(learned, seed)
             score = self._cases.score_of(made, cases)
-            before = self._cases.score_of(self._learner.agent(x, seed), self._held_out)
+            before = self._cases.score_of(standing, self._held_out)
             after = self._cases.score_of(made, self._held_out)
         taken = settings.take_worse or after.right >= before.right
         return Generation(
@@ -132,7 +133,10 @@ class Iteration:
             )
         ledger = read(self._store, self.name)
         if differing := _differences(ledger.settings, self._settings):
-            raise UsageError(f"iteration {self.name!r} has other settings: {differing}")
+            raise UsageError(
+                f"iteration {self.name!r} has other settings: {differing}; take another --name, or "
+                f"remove it by hch iterate rm {self.name}"
+            )
         return ledger
 
     def _standing(self) -> Learned:
@@ -141,7 +145,10 @@ class Iteration:
         for name in made.kept if made else self.ledger.start_kept:
             text = self._store.shelved(name)
             if text is None:
-                raise StoreError(f"iteration {self.name!r} has lost {name!r}: begin another")
+                raise StoreError(
+                    f"iteration {self.name!r} has lost {name!r}: take another --name, or remove it "
+                    f"by hch iterate rm {self.name}"
+                )
             texts[name] = text
         return Learned(self.ledger.model, texts)
 
@@ -202,13 +209,20 @@ def on_shelf(name: str) -> str:
 
 def read(store: Store, name: str) -> Ledger:
     """The ledger of that name. Raises UsageError for none, StoreError for one that is damaged."""
-    text = store.shelved(on_shelf(name))
-    if text is None:
-        raise UsageError(f"no iteration {name!r}: there are {', '.join(names(store)) or 'none'}")
+    check_known(store, name)
     try:
-        return Ledger.read(text)
+        return Ledger.read(store.shelved(on_shelf(name)) or "")
     except ValueError as error:
-        raise StoreError(f"the ledger of iteration {name!r} cannot be read: {error}") from error
+        raise StoreError(
+            f"the ledger of iteration {name!r} cannot be read: {error}; hch iterate rm {name} "
+            "removes it"
+        ) from error
+
+
+def check_known(store: Store, name: str) -> None:
+    """Raises UsageError where there is no iteration of that name."""
+    if name not in (known := names(store)):
+        raise UsageError(f"no iteration {name!r}: there are {', '.join(known) or 'none'}")
 
 
 def names(store: Store) -> list[str]:
@@ -217,9 +231,17 @@ def names(store: Store) -> list[str]:
 
 
 def remove(store: Store, name: str) -> None:
-    """Drop an iteration, with all that its learner made."""
+    """Drop an iteration with all that its learner made, also where its ledger is damaged."""
     with store.live(on_shelf(name)):
-        made = [text for text in store.shelf() if text.partition("/")[2].startswith(f"{name}/")]
+        try:
+            ledger = read(store, name)
+            made = [
+                *ledger.start_kept,
+                *(text for each in ledger.generations for text in each.kept),
+            ]
+        except StoreError:
+            of_it = re.compile(rf"[^/]+/{re.escape(name)}/[0-9]+")
+            made = list(filter(of_it.fullmatch, store.shelf()))
         store.shelve(dict.fromkeys([on_shelf(name), *made]))
 
 

@@ -7,10 +7,12 @@ settings give the same lines, but for the `seconds` in them.
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
+from hch.settings import reason
 from hch.types import digest
 from hch.wire import Wire
 
@@ -21,19 +23,32 @@ INSTANCES = 10_000
 """The most that one iteration is about."""
 
 
+def _range(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def _numbered(text: str) -> str:
+    if not re.fullmatch("[0-9]{1,9}(-[0-9]{1,9})?", text):
+        raise ValueError("write a number, or the first and the last as in 0-19")
+    if not 1 <= len(_range(text)) <= INSTANCES:
+        raise ValueError(f"these are not 1 to {INSTANCES:,} instances")
+    return text
+
+
 class Settings(Wire):
     """What an iterated amplification is made from; all of it is in the name it has by default.
 
     `instances` are numbers of the task's, as `7` or `0-19`. Targets are made for the whole question
     space, or for a `sample` of so many questions of each instance, anew in each generation;
     `targets` is how many independent ones a question gets. `errors` is the rate at which H errs.
-    A generation that is worse on `held_out` questions, the truth of which is seen nowhere else, is
-    taken only with `take_worse`.
+    A generation that is worse on `held_out` questions, drawn by the task's law, is taken only with
+    `take_worse`.
     """
 
     task: str
     learner: str = "table"
-    instances: Annotated[str, Field(pattern=r"^[0-9]{1,9}(-[0-9]{1,9})?$")] = "0"
+    instances: Annotated[str, AfterValidator(_numbered)] = "0"
     sample: Annotated[int, Field(ge=1)] | None = None
     targets: Annotated[int, Field(ge=1, le=1000)] = 1
     errors: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -48,12 +63,8 @@ class Settings(Wire):
 
     @property
     def numbers(self) -> range:
-        """The instances' numbers. Raises ValueError for none of them, and for too many."""
-        first, _, last = self.instances.partition("-")
-        found = range(int(first), int(last or first) + 1)
-        if not 1 <= len(found) <= INSTANCES:
-            raise ValueError(f"instances {self.instances!r} are not 1 to {INSTANCES:,} in number")
-        return found
+        """The instances, by number."""
+        return _range(self.instances)
 
     def seed_of(self, generation: int) -> int:
         """The seed of the run that the targets of a generation would come from: 48 bits."""
@@ -180,4 +191,4 @@ def _line(kind: type[_L], line: str, number: int) -> _L:
     except ValidationError as error:
         wrong = error.errors()[0]
         where = ".".join(map(str, wrong["loc"])) or "it"
-        raise ValueError(f"line {number}: {where}: {wrong['msg']}") from error
+        raise ValueError(f"line {number}: {where}: {reason(wrong['msg'])}") from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol, TypeVar, overload, runtime_checkable
 
+from hch.agents import Agent, Learned, Row
 from hch.budget import Price
 from hch.events import Event, Record
 from hch.rates import Rate
@@ -247,6 +248,22 @@ class Task(Protocol):
     def guess(self, term: Any, rng: Random) -> Answer | None:
         """A random answer of this term's type, None where nobody can guess: how H errs."""
         return None
+
+
+class Learner(Protocol):
+    """Distillation: makes agents of rows."""
+
+    def learn(self, name: str, rows: Iterable[Row], before: Learned | None) -> Learned:
+        """An agent of that name from these rows, and from the agent before it, if there is one.
+
+        A question has a row for each target that it got. What is not in the rows may be learned
+        from the agent before. Without any rows it does not know anything.
+        """
+        ...
+
+    def agent(self, learned: Learned, seed: int) -> Agent:
+        """The agent as a run of that seed meets it at level 0. Raises ConfigError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

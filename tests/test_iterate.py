@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from math import comb
 from pathlib import Path
@@ -47,9 +48,9 @@ def shares(generations: Iterable[Generation]) -> list[float]:
     return [made.learned.accuracy for made in generations]
 
 
-def timeless(ledger: Ledger) -> list[Any]:
-    lines = [json.loads(line) for line in ledger.text.splitlines()]
-    return [{**line, "seconds": None} for line in lines]
+def timeless(ledger: Ledger) -> str:
+    """The very text, but for the times in it."""
+    return re.sub(r'"seconds":\{[^}]*\}', "", ledger.text)
 
 
 def test_permutation_doubles_what_is_known_with_every_round() -> None:
@@ -298,7 +299,7 @@ def test_a_ledger_reads_back_as_it_was_written() -> None:
 )
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        _ = Settings(task="path", **wrong).numbers
+        Settings(task="path", **wrong)
 
 
 class Parrot:

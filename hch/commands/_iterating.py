@@ -16,6 +16,7 @@ from hch.commands._words import count
 from hch.errors import UsageError
 from hch.iterate import Iteration
 from hch.ledger import Generation, Ledger, Settings
+from hch.settings import reason
 
 WIDTH = 100
 """Columns where stderr is no terminal."""
@@ -24,15 +25,11 @@ WIDTH = 100
 def settled(**given: Any) -> Settings:
     """Settings as typed. Raises UsageError, naming the flag."""
     try:
-        settings = Settings(**given)
-        _ = settings.numbers
+        return Settings(**given)
     except ValidationError as error:
         wrong = error.errors()[0]
         flag = f"--{str(wrong['loc'][0]).replace('_', '-')}"
-        raise UsageError(f"{flag} {wrong['input']!r}: {wrong['msg']}") from error
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    return settings
+        raise UsageError(f"{flag} {wrong['input']!r}: {reason(wrong['msg'])}") from error
 
 
 def flags(settings: Settings) -> list[str]:

@@ -79,6 +79,16 @@ def test_a_model_below_the_script_is_asked_about_the_instance(
     assert [node["instance"] for node in nodes] == [DIGEST] * 3
 
 
+def test_where_no_script_plays_no_instance_is_wanted(typed: Typed, home: Path) -> None:
+    model = rules(home / "rules.toml", {"match": ".", "reply": "ab"})
+    words = ("ask", "s^3(ab)", "--task", "permutation", "--depth", "1", "-q")
+    done = typed(*words, "--at", f"0+=direct@{model}")
+    assert (done.code, done.out) == (0, "ab\n")
+    lacking = typed(*words, "--at", f"0=direct@{model}", "--at", "1=script")
+    assert (lacking.code, lacking.out) == (2, "")
+    assert "say which instance is meant, such as --instance 7" in lacking.err
+
+
 def test_a_dry_run_goes_the_true_way_of_the_instance(
     typed: Typed, guessing: tuple[str, ...]
 ) -> None:

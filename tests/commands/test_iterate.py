@@ -85,6 +85,21 @@ def test_iterations_are_listed_shown_and_removed(typed: Typed) -> None:
     assert (gone.code, gone.err) == (2, "hch: no iteration 'one': there are two\n")
 
 
+def test_a_damaged_ledger_hides_no_other_and_can_be_removed(typed: Typed, home: Path) -> None:
+    typed(*SMALL, "--name", "bad", "-q", "--store", "runs.db")
+    typed(*SMALL, "--name", "good", "-q", "--store", "runs.db")
+    with closing(SqliteStore("runs.db")) as store:
+        store.shelve({"iteration/bad": "no ledger", "dataset/bad/1": "another's"})
+    done = typed("iterate", "list", "--store", "runs.db")
+    assert done.code == 5
+    assert done.out.startswith("good  3 rounds  100.00%")
+    assert "hch iterate rm bad removes it" in done.err
+    assert typed("iterate", "rm", "bad", "--yes", "--store", "runs.db").code == 0
+    assert typed("iterate", "list", "--store", "runs.db").code == 0
+    with closing(SqliteStore("runs.db")) as store:
+        assert store.shelf("table/") == [f"table/good/{n}" for n in range(4)]
+
+
 def test_the_settings_shown_come_to_the_same_iteration(typed: Typed) -> None:
     flags = "--targets 3 --held-out 20 --take-worse --seed 7 --instances 1-2 --learner table,soft=1"
     first = typed(*NOISY, *flags.split(), "--rounds", "2", "-q").out
@@ -112,8 +127,11 @@ def test_rounds_that_are_not_taken_are_told(typed: Typed) -> None:
         (("--task", "path,size=1"), "size"),
         (("--task", "minmax"), "task 'minmax' cannot list its questions"),
         (("--task", "path", "--learner", "tabel"), "no learner 'tabel': did you mean 'table'?"),
-        (("--task", "path", "--instances", "3-2"), "instances '3-2' are not 1 to 10,000 in number"),
-        (("--task", "path", "--instances", "x"), "--instances 'x': "),
+        (
+            ("--task", "path", "--instances", "3-2"),
+            "--instances '3-2': these are not 1 to 10,000 instances",
+        ),
+        (("--task", "path", "--instances", "x"), "--instances 'x': write a number, or the first"),
         (("--task", "path", "--errors", "2"), "errors"),
         (("--task", "path", "--rounds", "0"), "rounds"),
         (("--task", "path", "--name", "a/b"), "'a/b' is no name for an iteration"),
@@ -159,39 +177,30 @@ def test_without_matplotlib_a_plot_is_refused_before_the_work(tmp_path: Path) ->
     assert json.loads(hch("iterate", "list", "--json").out) == []
 
 
-def timeless(path: Path) -> tuple[list[Any], dict[str, str | None]]:
-    """The ledger without its times, and all else on the shelf."""
+def timeless(path: Path) -> dict[str, str]:
+    """All that is on the shelf, but for the times in the ledger."""
     with closing(SqliteStore(path)) as store:
         assert store.check(deep=True) == []
-        [name] = store.shelf("iteration/")
-        lines = (store.shelved(name) or "").splitlines()
-        ledger = [{**json.loads(line), "seconds": None} for line in lines]
-        return ledger, {name: store.shelved(name) for name in store.shelf("table/")}
+        texts = {name: store.shelved(name) or "" for name in store.shelf()}
+    assert len(texts) == 1 + 9  # the ledger, and X_0 to X_8
+    return {name: re.sub(r'"seconds":\{[^}]*\}', "", text) for name, text in texts.items()}
 
 
-def gone_on_with(path: Path, deaths: list[Callable[[], int]]) -> None:
-    """Type the same command until it has ended, after each of these deaths."""
-    for die in deaths:
-        assert die() in (-signal.SIGKILL, 0)
-    assert hch(*NOISY, "--store", str(path), "-q").code == 0
-
-
-def killed_at(path: Path, point: str) -> int:
-    return hch(*NOISY, "--store", str(path), "-q", HCH_FAIL=point).code
-
-
-def killed_after(path: Path, seconds: float) -> int:
-    process = subprocess.Popen(
-        [*HCH, *NOISY, "--store", str(path), "-q"], stdout=subprocess.DEVNULL
-    )
-    with process:
-        time.sleep(seconds)  # a random moment, and none that anything waits for
+def killed_after(path: Path, rows: int, seconds: float) -> int:
+    """Killed at some moment after so many rows of the table: the head counts as one."""
+    words = [*HCH, *NOISY, "--store", str(path)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr
+        for _ in range(rows):
+            process.stderr.readline()
+        time.sleep(seconds)  # any moment, and none that something waits for
         process.kill()
+        process.stderr.read()
     return process.returncode
 
 
 @pytest.fixture(scope="module")
-def unharmed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], dict[str, str | None]]:
+def unharmed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     path = tmp_path_factory.mktemp("unharmed") / "runs.db"
     assert hch(*NOISY, "--store", str(path), "-q").code == 0
     return timeless(path)
@@ -202,7 +211,8 @@ def test_killed_while_it_keeps_a_generation_it_comes_to_the_same_ledger(
     k: int, tmp_path: Path, unharmed: Any
 ) -> None:
     path = tmp_path / "runs.db"
-    gone_on_with(path, [lambda: killed_at(path, f"shelve:{k}")])
+    assert hch(*NOISY, "--store", str(path), "-q", HCH_FAIL=f"shelve:{k}").code == -signal.SIGKILL
+    assert hch(*NOISY, "--store", str(path), "-q").code == 0
     assert timeless(path) == unharmed
 
 
@@ -211,8 +221,9 @@ def test_killed_at_any_moments_it_comes_to_the_same_ledger(
     seed: int, tmp_path: Path, unharmed: Any
 ) -> None:
     path, rng = tmp_path / "runs.db", Random(seed)
-    moments = [rng.uniform(0.3, 1.2) for _ in range(5 if LONG else 2)]
-    gone_on_with(path, [lambda s=s: killed_after(path, s) for s in moments])  # type: ignore[misc]
+    for _ in range(5 if LONG else 2):
+        assert killed_after(path, rng.randrange(4), rng.uniform(0, 0.02)) in (-signal.SIGKILL, 0)
+    assert hch(*NOISY, "--store", str(path), "-q").code == 0
     assert timeless(path) == unharmed
 
 
