@@ -51,7 +51,7 @@ endif
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers format integration integration-vllm faults chaos golden bench bench-peers bench-vllm install clean
+.PHONY: help demo test check lint types layers format integration integration-vllm faults chaos long golden bench bench-peers bench-vllm install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -98,6 +98,10 @@ faults: $(DEV) ## run the long form of the trees on a server that fails every fo
 chaos: $(DEV) ## try every promise in its long form, with thousands of kills, and print the table
 	$(NO_KEYS) HCH_TEST_LONG=1 $(BIN)/python -m pytest -n auto -q -m promise \
 		-o faulthandler_timeout=1800 $(ARGS)
+
+long: $(DEV) ## run the long forms of tree against driver, and of iterations that are killed
+	$(NO_KEYS) HCH_TEST_LONG=1 $(BIN)/python -m pytest -n auto -q tests/test_amplify.py \
+		tests/test_iterate.py tests/commands/test_iterate.py -o faulthandler_timeout=600 $(ARGS)
 
 bench: $(DEV) ## measure trees, large runs, replay, drawing and tables, and write all that into the docs
 	$(BIN)/python -m benchmarks.tree --write $(ARGS)

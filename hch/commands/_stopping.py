@@ -8,9 +8,8 @@ from contextlib import contextmanager
 
 from typer import Exit
 
+from hch.commands._running import SIGNALS
 from hch.commands._terminal import tell
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Stopped(BaseException):
