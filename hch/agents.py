@@ -37,11 +37,11 @@ class Agent(Protocol):
 
 
 class Row(NamedTuple):
-    """What a question about an instance was answered once; None where it was not answered."""
+    """What a question about an instance was answered, once."""
 
     instance: str | None
     question: str
-    answer: str | None
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)

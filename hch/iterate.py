@@ -20,7 +20,7 @@ from hch.agents import Agent, Learned, Query, Response, Row
 from hch.amplify import Amplify
 from hch.cases import Case, Cases
 from hch.errors import StoreError, UsageError
-from hch.ledger import Generation, Ledger, Score, Settings, Work
+from hch.ledger import Generation, Ledger, Score, Settings, Work, is_name
 from hch.playing import Playing
 from hch.protocols import Learner, Store, Task
 from hch.types import digest
@@ -36,7 +36,7 @@ class Iteration:
     def __init__(
         self, name: str, settings: Settings, store: Store, task: Task, learner: Learner
     ) -> None:
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise UsageError(
                 f"{name!r} is no name for an iteration: up to 100 letters, digits, and . _ - "
                 "between them"
@@ -58,8 +58,10 @@ class Iteration:
         with self._store.live(on_shelf(self.name)):
             self.ledger = self._read()
             if not self.ledger.generations:
-                self._keep(self._start.kept)
+                self._asked_in(1)  # nothing is kept of what cannot be asked
+                self._store.shelve({**self._start.kept, on_shelf(self.name): self.ledger.text})
             x = self._standing()
+            self._learner.agent(x, self._settings.seed)  # what was changed meanwhile is told
             while len(self.ledger.generations) < rounds and not self.ledger.is_over:
                 made, learned = self._next(len(self.ledger.generations) + 1, x)
                 self.ledger = self.ledger.and_then(made)
@@ -154,6 +156,8 @@ class Iteration:
 
     def _keep(self, more: Mapping[str, str]) -> None:
         """The ledger and what it newly speaks of, or nothing of it."""
+        if self.name not in names(self._store):
+            raise StoreError(f"iteration {self.name!r} was removed while it was gone on with")
         self._store.shelve({**more, on_shelf(self.name): self.ledger.text})
 
 
@@ -189,7 +193,7 @@ def _tries(query: Query, targets: int) -> list[Query]:
 
 def _rows(queries: Sequence[Query], told: Sequence[Response]) -> Iterator[Row]:
     for query, (answer, _) in zip(queries, told, strict=True):
-        yield Row(query.instance, query.body, answer.text.body if answer.text else None)
+        yield Row(query.instance, query.body, answer)
 
 
 def _why(before: Score, after: Score, *, taken: bool) -> str:
@@ -197,9 +201,6 @@ def _why(before: Score, after: Score, *, taken: bool) -> str:
     if after.right >= before.right:
         return figures
     return f"worse, and taken as told: {figures}" if taken else f"worse: {figures}"
-
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def on_shelf(name: str) -> str:
@@ -211,7 +212,7 @@ def read(store: Store, name: str) -> Ledger:
     """The ledger of that name. Raises UsageError for none, StoreError for one that is damaged."""
     check_known(store, name)
     try:
-        return Ledger.read(store.shelved(on_shelf(name)) or "")
+        return Ledger.read(store.shelved(on_shelf(name)) or "", name)
     except ValueError as error:
         raise StoreError(
             f"the ledger of iteration {name!r} cannot be read: {error}; hch iterate rm {name} "

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from hch.registry import Spec
 from hch.settings import reason
 from hch.types import digest
 from hch.wire import Wire
 
-Count: TypeAlias = Annotated[int, Field(ge=0)]
+Count: TypeAlias = Annotated[int, Field(ge=0, le=10**15)]
+Drawn: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
+Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e9)]
 
 
 INSTANCES = 10_000
@@ -33,7 +36,13 @@ def _numbered(text: str) -> str:
         raise ValueError("write a number, or the first and the last as in 0-19")
     if not 1 <= len(_range(text)) <= INSTANCES:
         raise ValueError(f"these are not 1 to {INSTANCES:,} instances")
-    return text
+    found = _range(text)
+    return f"{found[0]}-{found[-1]}" if len(found) > 1 else f"{found[0]}"
+
+
+def _spelt(spec: str) -> str:
+    """A spec without the spaces that somebody put into it."""
+    return str(Spec.parse(spec))
 
 
 class Settings(Wire):
@@ -46,13 +55,13 @@ class Settings(Wire):
     `take_worse`.
     """
 
-    task: str
-    learner: str = "table"
+    task: Annotated[str, AfterValidator(_spelt)]
+    learner: Annotated[str, AfterValidator(_spelt)] = "table"
     instances: Annotated[str, AfterValidator(_numbered)] = "0"
-    sample: Annotated[int, Field(ge=1)] | None = None
+    sample: Drawn | None = None
     targets: Annotated[int, Field(ge=1, le=1000)] = 1
     errors: Annotated[float, Field(ge=0, le=1)] = 0.0
-    held_out: Annotated[int, Field(ge=1)] = 1000
+    held_out: Drawn = 1000
     take_worse: bool = False
     seed: int = 0
 
@@ -81,6 +90,13 @@ class Score(Wire):
     answered: Count
     right: Count
     measures: dict[str, tuple[Count, Count]] = Field({})
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        pairs = [(self.right, self.of), (self.answered, self.of), *self.measures.values()]
+        if any(some > of for some, of in pairs):
+            raise ValueError("there are more of some than there are in all")
+        return self
 
     @property
     def accuracy(self) -> float:
@@ -123,7 +139,7 @@ class Generation(Wire):
     work: Work
     taken: bool
     why: str
-    seconds: dict[str, float]
+    seconds: dict[str, Seconds]
 
     @property
     def is_worse(self) -> bool:
@@ -132,12 +148,23 @@ class Generation(Wire):
         return after.right < before.right
 
 
+def is_name(text: str) -> bool:
+    """Whether an iteration can be called so."""
+    return bool(re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text))
+
+
+def _named(text: str) -> str:
+    if not is_name(text):
+        raise ValueError("it is no name for an iteration")
+    return text
+
+
 class Ledger(Wire):
     """An iterated amplification so far; X_0 is `start`, the rest are in order."""
 
     hch: Literal["ledger"] = "ledger"
     format: Literal[1] = 1
-    name: str
+    name: Annotated[str, AfterValidator(_named)]
     settings: Settings
     start: str
     start_kept: tuple[str, ...]
@@ -170,13 +197,15 @@ class Ledger(Wire):
         return "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in (head, *rest))
 
     @classmethod
-    def read(cls, text: str) -> Ledger:
-        """The ledger of such a text. Raises ValueError, saying which line is wrong."""
+    def read(cls, text: str, name: str) -> Ledger:
+        """The ledger of that name. Raises ValueError, saying which line of the text is wrong."""
         lines = text.splitlines()
         if not lines:
             raise ValueError("it is empty")
         made = [_line(Generation, line, n) for n, line in enumerate(lines[1:], 2)]
         head = _line(Ledger, lines[0], 1)
+        if head.name != name:
+            raise ValueError(f"it is that of {head.name!r}")
         if [generation.number for generation in made] != [*range(1, len(made) + 1)]:
             raise ValueError("its generations are not in order")
         return head.model_copy(update={"generations": tuple(made)})

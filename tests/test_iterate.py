@@ -14,7 +14,7 @@ import pytest
 from hch import HCH, registry
 from hch.agents import Learned, Row
 from hch.cases import Cases
-from hch.errors import StoreError, UsageError
+from hch.errors import ConfigError, StoreError, UsageError
 from hch.iterate import Iteration, names, on_shelf, read, remove
 from hch.ledger import Generation, Ledger, Settings
 from hch.playing import drawn
@@ -22,7 +22,7 @@ from hch.protocols import Store, Task
 from hch.registry import Spec
 from hch.stores.memory import MemoryStore
 from hch.stores.sqlite import SqliteStore
-from hch.types import Question, Text
+from hch.types import Answer, Question, Text
 
 SMALL = {
     "permutation": "permutation,size=8,bits=5",
@@ -240,12 +240,41 @@ def test_removing_an_iteration_leaves_nothing_of_it_and_all_of_others() -> None:
         read(store, "one")
 
 
-def test_a_lost_table_is_told() -> None:
+@pytest.mark.parametrize("rounds", [3, 9])
+def test_a_lost_table_and_a_changed_one_are_told(rounds: int) -> None:
     store = MemoryStore()
-    list(iteration(store, "permutation,size=4").generations(2))
-    store.shelve({"table/mine/2": None})
-    with pytest.raises(StoreError, match=r"'mine' has lost 'table/mine/2'"):
-        list(iteration(store, "permutation,size=4").generations(3))
+    made = list(iteration(store, "permutation,size=4").generations(rounds))
+    [name] = made[-1].kept
+    store.shelve({name: store.shelved("table/mine/1")})
+    with pytest.raises(ConfigError, match="is not the one that is meant"):
+        list(iteration(store, "permutation,size=4").generations(9))
+    store.shelve({name: None})
+    with pytest.raises(StoreError, match=rf"'mine' has lost '{name}': .* hch iterate rm mine"):
+        list(iteration(store, "permutation,size=4").generations(9))
+
+
+def test_an_iteration_that_is_removed_meanwhile_does_not_go_on() -> None:
+    store = MemoryStore()
+    going = iteration(store, "permutation,size=4").generations(5)
+    next(going)
+    store.shelve(dict.fromkeys(store.shelf()))
+    with pytest.raises(StoreError, match="'mine' was removed while it was gone on with"):
+        next(going)
+    assert store.shelf() == []
+
+
+def test_nothing_is_kept_of_what_cannot_be_asked() -> None:
+    store = MemoryStore()
+    with pytest.raises(UsageError, match="cannot list its questions"):
+        list(iteration(store, "minmax,size=1").generations(1))
+    assert store.shelf() == []
+    assert list(iteration(store, "minmax,size=1", sample=1).generations(1))
+
+
+def test_one_setting_has_one_name_however_it_is_spelt() -> None:
+    plain = Settings(task="path,size=8", instances="0")
+    assert Settings(task="path, size=8 ", instances="00-0") == plain
+    assert Settings(task="path", instances="03-010").instances == "3-10"
 
 
 @pytest.mark.parametrize(
@@ -261,6 +290,15 @@ def test_a_lost_table_is_told() -> None:
         (lambda text: text.replace('"number":1,', '"number":0,', 1), "line 2: number: "),
         (lambda text: text.replace('"format":1', '"format":2', 1), "line 1: format: "),
         (lambda text: f"{text}5\n", "line 4: it: "),
+        (lambda text: text.replace('"name":"mine"', '"name":"other"', 1), "it is that of 'other'"),
+        (
+            lambda text: text.replace('"name":"mine"', '"name":"\\u001b"', 1),
+            "line 1: name: it is no",
+        ),
+        (lambda text: text.replace('"amplify":', '"amplify":NaN,"b":', 1), r"line 2: seconds\.amp"),
+        (lambda text: text.replace('"amplify":', '"amplify":1e308,"b":', 1), "line 2: seconds"),
+        (lambda text: text.replace('"h":', '"h":1' + 400 * "0", 1), r"line 2: work\.h: "),
+        (lambda text: text.replace('"right":', '"right":9', 1), "line 2: .*more of some"),
     ],
 )
 def test_a_damaged_ledger_is_told_by_its_line(spoiled: Any, said: str) -> None:
@@ -278,7 +316,7 @@ def test_a_ledger_reads_back_as_it_was_written() -> None:
     store = MemoryStore()
     found = iteration(store, "path,size=4", errors=0.2)
     list(found.generations(3))
-    assert Ledger.read(found.ledger.text) == found.ledger == read(store, "mine")
+    assert Ledger.read(found.ledger.text, "mine") == found.ledger == read(store, "mine")
 
 
 @pytest.mark.parametrize(
@@ -306,13 +344,13 @@ class Parrot:
     """A learner of another kind: its agent knows one answer to everything."""
 
     def learn(self, name: str, rows: Iterable[Row], before: Learned | None) -> Learned:
-        said = [row.answer for row in rows if row.answer is not None]
+        said = [row.answer.text.body for row in rows if row.answer.text]
         return Learned(f"parrot:{name}", {f"parrot/{name}": said[0] if said else ""})
 
     def agent(self, learned: Learned, seed: int) -> Any:
         [text] = learned.kept.values()
         table = registry.build("learners", Spec("table"))
-        rows = [Row(None, "What?", text or None)]
+        rows = [Row(None, "What?", Answer("answered", Text(text or "nothing")))]
         return table.agent(table.learn("parrot", rows, None), seed)
 
 

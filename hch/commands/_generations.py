@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from hch.commands._terminal import encodable
 from hch.commands._words import seconds, short
 from hch.ledger import Generation, Score
+from hch.safe_text import one_line
 
 ROWS = 8
 """The height of a plot in text."""
@@ -15,8 +16,13 @@ BAR = 10
 """The least cells that a bar is worth."""
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
+LONGEST = 12
+"""Characters of a measure's name."""
+
 _DROPPED = ("primitives", "asked", "x calls", "h calls", "time")
-"""The columns in the order they go where it is narrow."""
+"""The columns in the order they go where it is narrow; then go the measures, and these."""
+
+_DROPPED_LAST = ("held out", "targets", "taken")
 
 
 def percent(score: Score) -> str:
@@ -31,12 +37,12 @@ def share(right: int, of: int) -> str:
 
 def cells(made: Generation) -> dict[str, str]:
     """A generation's row: each cell by its column's title."""
-    measures = {name: share(*pair) for name, pair in sorted(made.learned.measures.items())}
+    measures = sorted(made.learned.measures.items())
     return {
         "round": str(made.number),
         "targets": percent(made.targets),
         "X": percent(made.learned),
-        **measures,
+        **{_titled(name): share(*pair) for name, pair in measures},
         "held out": percent(made.held_out[1]),
         "h calls": short(made.work.h),
         "asked": short(made.work.asked),
@@ -47,13 +53,18 @@ def cells(made: Generation) -> dict[str, str]:
     }
 
 
+def _titled(measure: str) -> str:
+    return one_line(measure, LONGEST)
+
+
 class Rows:
     """Lines of a table that is printed while it grows, in so many columns of a terminal."""
 
     def __init__(self, first: Generation, width: int) -> None:
         self._sizes = {title: max(len(title), 7) for title in cells(first)}
         self._sizes |= {"round": 5, "time": 6, "taken": 9}
-        for title in _DROPPED:
+        measures = [t for t in self._sizes if t in map(_titled, first.learned.measures)]
+        for title in (*_DROPPED, *reversed(measures), *_DROPPED_LAST):
             if self._used > width:
                 del self._sizes[title]
         self._bar = min(40, width - self._used)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, TextIO, cast
+from typing import Any
 
 from pydantic import ValidationError
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
 from hch.commands._generations import Rows, plot
-from hch.commands._terminal import Narration, columns, mutter, tell
+from hch.commands._terminal import columns, is_drawn_on, mutter, tell
 from hch.commands._words import count
 from hch.errors import UsageError
 from hch.iterate import Iteration
@@ -32,75 +29,65 @@ def settled(**given: Any) -> Settings:
         raise UsageError(f"{flag} {wrong['input']!r}: {reason(wrong['msg'])}") from error
 
 
-def flags(settings: Settings) -> list[str]:
-    """The flags that say these settings."""
+def flags(settings: Settings, name: str | None = None) -> list[str]:
+    """The flags that say these settings, and the name where it is another than theirs."""
     fields = type(settings).model_fields
     words = ["--task", settings.task]
-    for name, value in settings:
-        if name != "task" and value != fields[name].default:
-            flag = f"--{name.replace('_', '-')}"
+    for field, value in settings:
+        if field != "task" and value != fields[field].default:
+            flag = f"--{field.replace('_', '-')}"
             words += [flag] if value is True else [flag, str(value)]
-    return words
+    return [*words, "--name", name] if name and name != settings.name else words
 
 
-def go(iteration: Iteration, rounds: int, *, quiet: bool) -> None:
-    """Make the generations that are missing, with a row for each when it is kept."""
-    if quiet:
-        for _ in iteration.generations(rounds):
-            pass
-        return
+def go(iteration: Iteration, rounds: int, again: str) -> None:
+    """Make the generations that are missing, each told when it is kept; `again` shows all."""
     before = iteration.ledger.generations
     if before:
         tell(f"{iteration.name} has {count(len(before), 'round')} already")
     table = _Table()
     for made in before:
         table.add(made)
-    with table.working_on(len(before) + 1) as live:
+    table.work_on(len(before) + 1)
+    try:
         for made in iteration.generations(rounds):
             table.add(made)
-            live.update(_round(made.number + 1), refresh=True)
-    _say_end(iteration.ledger)
-
-
-def _round(number: int) -> Text:
-    return Text(f"round {number} …", "dim")
+            table.work_on(made.number + 1)
+    finally:
+        table.erase()
+    _say_end(iteration.ledger, again)
 
 
 class _Table:
-    """The rows on stderr, and below them, on a terminal, what is worked on."""
+    """The rows on stderr, and where that is a terminal, a line below them that comes and goes."""
 
     def __init__(self) -> None:
-        width = columns(sys.stderr, WIDTH)
-        file = cast(TextIO, Narration())
-        self._console = Console(file=file, width=width, highlight=False, emoji=False)
+        self._width = columns(sys.stderr, WIDTH)
+        self._drawn = is_drawn_on(sys.stderr)
         self._rows: Rows | None = None
 
     def add(self, made: Generation) -> None:
+        self.erase()
         if self._rows is None:
-            self._rows = Rows(made, self._console.width)
-            self._print(self._rows.head)
-        self._print(self._rows.row(made))
+            self._rows = Rows(made, self._width)
+            mutter(f"{self._rows.head}\n")
+        mutter(f"{self._rows.row(made)}\n")
 
-    def working_on(self, number: int) -> Live:
-        """Leaves stdout and stderr as they are: what is drawn is drawn on stderr itself."""
-        return Live(
-            _round(number),
-            console=self._console,
-            transient=True,
-            auto_refresh=False,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+    def work_on(self, number: int) -> None:
+        if self._drawn:
+            mutter(f"round {number} …")
 
-    def _print(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
+    def erase(self) -> None:
+        if self._drawn:
+            mutter("\r\x1b[K")
 
 
-def _say_end(ledger: Ledger) -> None:
+def _say_end(ledger: Ledger, again: str) -> None:
     made = ledger.generations
     encoding = (sys.stderr and sys.stderr.encoding) or "utf-8"
     mutter(f"{plot(made, columns(sys.stderr, WIDTH), encoding)}\n")
     if refused := [str(each.number) for each in made if not each.taken]:
         tell(f"not taken, since worse: round {', '.join(refused)}")
     how = "all is right" if ledger.is_over else "the rounds are over"
-    tell(f"{how} after {count(len(made), 'round')}; again: hch iterate show {ledger.name}")
+    shown = f"again: {again}" if again else "it was kept in memory, and is gone now"
+    tell(f"{how} after {count(len(made), 'round')}; {shown}")

@@ -97,18 +97,20 @@ def show(
     from hch.commands._generations import lines
     from hch.commands._iterating import flags
     from hch.commands._plot import figure
+    from hch.commands._running import Place
     from hch.compose import HCH
     from hch.iterate import read
 
     check_filled(NAME=name, store=store, plot=plot)
     draw = figure(plot)
     with closing(HCH(store=store).kept_in) as kept_in:
-        ledger = read(kept_in, name)
+        ledger, place = read(kept_in, name), Place.of(store, kept_in)
     draw(ledger)
     if as_json:
         say_json(ledger.model_dump(mode="json"))
         return
-    say(one_line(f"{ledger.name}: hch iterate {' '.join(flags(ledger.settings))}", 1000))
+    again = place.command("iterate", *flags(ledger.settings, name))
+    say(one_line(f"{ledger.name}: {again}", 1000))
     for line in lines(ledger.generations, columns(sys.stdout, WIDTH)):
         say(line)
     for made in ledger.generations:

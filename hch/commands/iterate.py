@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import closing
 from typing import Annotated
 
@@ -172,11 +173,14 @@ def iterate(
     made = registry.build("learners", registry.Spec.parse(learner))
     with closing(hch.kept_in) as kept_in:
         iteration = Iteration(name or settings.name, settings, kept_in, hch.casting.task, made)
-        words = [*flags(settings), "--rounds", str(rounds), *(["--name", name] if name else [])]
-        with stopping(Place.of(store, kept_in).command("iterate", *words)):
-            go(iteration, rounds, quiet=quiet)
-    draw(iteration.ledger)
+        place = Place.of(store, kept_in)
+        with stopping(place.command("iterate", *flags(settings, name), "--rounds", str(rounds))):
+            if quiet:
+                deque(iteration.generations(rounds), maxlen=0)
+            else:
+                go(iteration, rounds, place.command("iterate", "show", iteration.name))
     if as_json:
         say_json(iteration.ledger.model_dump(mode="json"))
     else:
         say(one_line(iteration.ledger.model))
+    draw(iteration.ledger)

@@ -83,6 +83,7 @@ def check(
     with closing(HCH(store=place).kept_in) as kept_in:
         faults = kept_in.check(deep=True)
         runs = 0 if faults else len(kept_in.runs())
+        kept = bool(runs or (not faults and kept_in.shelf()))
     if as_json:
         say_json({"place": kept_in.place, "well": not faults, "runs": runs, "faults": faults})
     for fault in () if as_json else faults:
@@ -91,7 +92,7 @@ def check(
         raise Exit(StoreError.exit_code)
     if not as_json:
         well = f"nothing is wrong with {kept_in.place}: {count(runs, 'run')}, every event read"
-        tell(well if runs else f"there are no runs in {kept_in.place}")
+        tell(well if kept else f"there are no runs in {kept_in.place}")
 
 
 def backup(

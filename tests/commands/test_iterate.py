@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -52,6 +53,18 @@ def test_what_was_learned_answers_in_a_tree_and_alone(typed: Typed) -> None:
     assert (alone.code, len(alone.out)) == (0, 3)
 
 
+def test_what_is_kept_in_memory_is_said_to_be_gone(typed: Typed) -> None:
+    done = typed(*SMALL, "--store", "memory")
+    assert done.code == 0
+    assert "all is right after 3 rounds; it was kept in memory, and is gone now" in done.err
+
+
+def test_the_command_that_shows_it_names_the_store(typed: Typed) -> None:
+    done = typed(*SMALL, "--store", "a b.db")
+    line = done.err.rpartition("again: hch ")[2].strip()
+    assert typed(*shlex.split(line)).out.startswith("permutation-")
+
+
 def test_quiet_is_quiet_and_the_same_command_has_nothing_left_to_do(typed: Typed) -> None:
     first = typed(*SMALL, "--quiet")
     again = typed(*SMALL, "--quiet")
@@ -76,7 +89,7 @@ def test_iterations_are_listed_shown_and_removed(typed: Typed) -> None:
     assert listed[0] == f"one  3 rounds  100.00%  {model}"
     assert listed[1].startswith("two  8 rounds  ")
     shown = typed("iterate", "show", "one").out.splitlines()
-    assert shown[0] == "one: hch iterate --task permutation,size=8,bits=4"
+    assert shown[0] == "one: hch iterate --task permutation,size=8,bits=4 --name one"
     assert shown[-1] == f"X is {model}"
     assert "not taken" not in typed("iterate", "show", "one").out
     assert typed("iterate", "rm", "one").code == 2
@@ -96,6 +109,7 @@ def test_a_damaged_ledger_hides_no_other_and_can_be_removed(typed: Typed, home: 
     assert "hch iterate rm bad removes it" in done.err
     assert typed("iterate", "rm", "bad", "--yes", "--store", "runs.db").code == 0
     assert typed("iterate", "list", "--store", "runs.db").code == 0
+    assert "nothing is wrong with" in typed("store", "check", "--store", "runs.db").err
     with closing(SqliteStore("runs.db")) as store:
         assert store.shelf("table/") == [f"table/good/{n}" for n in range(4)]
 
@@ -134,6 +148,8 @@ def test_rounds_that_are_not_taken_are_told(typed: Typed) -> None:
         (("--task", "path", "--instances", "x"), "--instances 'x': write a number, or the first"),
         (("--task", "path", "--errors", "2"), "errors"),
         (("--task", "path", "--rounds", "0"), "rounds"),
+        (("--task", "path", "--sample", "9" * 20), "--sample"),
+        (("--task", "path", "--held-out", "9" * 20), "--held-out"),
         (("--task", "path", "--name", "a/b"), "'a/b' is no name for an iteration"),
         (("--task", "path", "--name", ""), "--name is empty"),
         (("--task", "path", "--plot", "x.txt"), "name a file that ends in .png, .svg, .pdf"),
@@ -261,6 +277,8 @@ def test_on_a_terminal_rows_stay_and_nothing_else_does(tmp_path: Path) -> None:
     for row in ("1   25.00%", "2   50.00%", "3  100.00%"):
         assert row in plain
     assert "table:permutation-" in plain
+    assert "\x1b[?" not in text  # nothing is hidden that a second Ctrl-C would leave so
+    assert "round 2 …" not in plain.splitlines()[-1]
 
 
 def generation(right: int, of: int, number: int = 1, **more: Any) -> Generation:
@@ -282,13 +300,22 @@ def generation(right: int, of: int, number: int = 1, **more: Any) -> Generation:
     )
 
 
-@pytest.mark.parametrize("width", [20, 40, 60, 80, 120, 200])
-def test_rows_fit(width: int) -> None:
+@pytest.mark.parametrize(("width", "kept"), [(20, 2), (40, 4), (60, 6), (80, 8), (200, 12)])
+def test_rows_fit_and_keep_what_counts(width: int, kept: int) -> None:
     made = generation(3, 4, strict=(1, 2), reachable=(1, 3))
     rows = Rows(made, width)
-    assert "taken" in rows.head
-    assert "reachable" in rows.head
-    assert max(len(rows.head), len(rows.row(made))) <= max(width, 65)
+    assert max(len(rows.head), len(rows.row(made))) <= width
+    titles = re.split(" {2,}", rows.head.strip())
+    assert len(titles) == kept
+    assert {"round", "X"} <= set(titles)
+
+
+@pytest.mark.parametrize("name", ["\x1b]0;pwn\x07", "\u202egnol", "a\nb", "[red]", "long " * 99])
+def test_the_name_of_a_measure_steers_nothing(name: str) -> None:
+    made = generation(3, 4, **{name: (1, 2)})
+    for line in (Rows(made, 200).head, Rows(made, 200).row(made)):
+        assert line.isprintable()
+        assert len(line) <= 200
 
 
 def test_shares_are_rounded_down_and_only_what_is_perfect_is_whole() -> None:
