@@ -23,6 +23,7 @@ from hch.learners.table import build
 from hch.playing import Playing, drawn
 from hch.tables import Table
 from hch.tasks.permutation import build as permutation
+from hch.types import Answer, Text
 
 PAGE = "docs/performance.md"
 JSON = ROOT / ".cache" / "bench" / "table.json"
@@ -43,7 +44,7 @@ def amplified(x: Learned) -> list[Row]:
     agent = build().agent(x, 0)
     h = Amplify(Playing(TASK), agent, {INSTANCE.digest: INSTANCE}, level=1)
     told = zip(PUTS, h.answer(PUTS), strict=True)
-    return [Row(put.instance, put.body, a.text and a.text.body) for put, (a, _) in told]
+    return [Row(put.instance, put.body, answer) for put, (answer, _) in told]
 
 
 def least(rounds: int, work: Callable[[], object]) -> float:
@@ -58,7 +59,8 @@ def least(rounds: int, work: Callable[[], object]) -> float:
 
 def rate(rounds: int, answers: Sequence[str]) -> float:
     """Answers a second of a table that was told these of each of its questions."""
-    rows = [Row(None, f"What is {n}?", answer) for n in range(ROWS) for answer in answers]
+    told = [Answer("answered", Text(body)) for body in answers]
+    rows = [Row(None, f"What is {n}?", answer) for n in range(ROWS) for answer in told]
     learner = build(soft=True)
     agent = learner.agent(learner.learn("x", rows, None), 0)
     queries = [Query(f"What is {n % ROWS}?", None, ((1, 0, n // ROWS),)) for n in range(ANSWERS)]

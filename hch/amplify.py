@@ -12,17 +12,18 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from math import inf
 from typing import Any
 
 from hch.agents import Agent, Query, Response
 from hch.chance import Chance
-from hch.engine import ended
-from hch.errors import NodeError
+from hch.errors import NodeError, UsageError
 from hch.playing import NO_ORACLE, Playing
+from hch.replies import ended
 from hch.rounds import Guard
-from hch.rules import REASON, Limits
-from hch.steps import Ask, Instance, Primitive, Step
-from hch.types import Answer, Question, Text
+from hch.rules import Limits
+from hch.steps import Ask, Instance, Primitive, Step, named
+from hch.types import Answer
 
 
 class Amplify:
@@ -53,22 +54,21 @@ class Amplify:
         self._instances = instances
         self._level = level
         self._seed = seed
-        self._limits = limits = limits or Limits()
-        self._fanout = limits.fanout
-        self._short = limits.message_bytes // 4 if level else 0
+        self._limits = limits or Limits()
         self._guard = Guard(self._limits, level, None)
         self._chance = Chance()
         self._known: dict[Query, Response] = {}
         self.worked = self.asked = self.primitives = 0
 
-    def answer(self, queries: Sequence[Query]) -> list[Response]:
+    def answer(self, queries: Sequence[Query], *, most: int | None = None) -> list[Response]:
         """H's answers. All questions go on together, so that `below` is asked by the batch.
 
         An amplification below is worked off here and not called, so that any number may be stacked.
-        Raises ConfigError where H cannot err as told, ValueError for an agent that leaves answers
-        out, and what a task raises.
+        Raises UsageError where that takes more than `most` pieces of work, those of all of them
+        together, ValueError for an agent that leaves answers out, and what a task raises.
         """
-        stack = [(self.below, self.work(queries))]
+        room = _Room(most)
+        stack = [(self.below, self.work(queries, room))]
         told: list[Response] | None = None
         while stack:
             agent, work = stack[-1]
@@ -79,7 +79,7 @@ class Amplify:
                 told = stop.value
                 continue
             if isinstance(agent, Amplify):
-                stack.append((agent.below, agent.work(asked)))
+                stack.append((agent.below, agent.work(asked, room)))
                 told = None
             else:
                 assert agent is not None, "level 0 refuses whatever is asked"
@@ -87,9 +87,12 @@ class Amplify:
         assert told is not None
         return told
 
-    def work(self, queries: Sequence[Query]) -> Generator[list[Query], Any, list[Response]]:
+    def work(
+        self, queries: Sequence[Query], room: _Room
+    ) -> Generator[list[Query], Any, list[Response]]:
         """The work on these questions: gives what is to be asked below, and is sent the answers."""
         fresh = [query for query in dict.fromkeys(queries) if query not in self._known]
+        room.take(len(fresh))
         self.worked += len(fresh)
         wanted: dict[Query, None] = {}
         copies = (_Copy(query, self._play(query)) for query in fresh)
@@ -123,14 +126,14 @@ class Amplify:
         except StopIteration as stop:
             answer = ended(stop.value)
         except NodeError as error:
-            answer = Answer(error.status, None, str(error))
-        self._known[copy.query] = Response(self._leaving(answer), copy.calls)
+            answer = ended(error)
+        self._known[copy.query] = Response(self._limits.leaving(answer), copy.calls)
         return False
 
     def _primitive(self, query: Query, term: Any) -> Answer:
         self.primitives += 1
         task = self._playing.task
-        instance = self._instances.get(query.instance or "")
+        instance = named(self._instances, query.instance)
         found = task.primitive(instance, term, self._named(query, self._render(term)))
         return found or NO_ORACLE
 
@@ -154,13 +157,9 @@ class Amplify:
 
     def _refuses(self, copy: _Copy, query: Query) -> bool:
         """Whether a question gets no copy, as the tree would refuse it; once for each round."""
-        body, refused = query.body, copy.refused
-        room = self._fanout - len(copy.seen)
-        if not refused and room > 0 and 0 < len(body) <= self._short and not body.isspace():
-            return False
-        if refused and query in refused:
+        if copy.refused and query in copy.refused:
             return True
-        why = self._guard.refuses(Question(Text(body)), room)
+        why = self._guard.refuses(query.body, self._limits.fanout - len(copy.seen))
         if why is None:
             return False
         if copy.refused is None:
@@ -168,16 +167,18 @@ class Amplify:
         copy.refused[query] = Answer("refused", None, why)
         return True
 
-    def _leaving(self, answer: Answer) -> Answer:
-        """An answer as it leaves its node, which cuts what is too long."""
-        text, notes = answer.text, answer.notes
-        if text is not None and (body := self._limits.cut(text.body)) is not text.body:
-            limit = self._limits.message_bytes
-            text = replace(text, body=body)
-            notes = (f"cut: the answer was longer than {limit} bytes", *notes)
-        elif len(answer.reason) <= REASON and not notes:
-            return answer
-        return Answer(answer.status, text, answer.reason[:REASON], tuple(dict.fromkeys(notes)))
+
+class _Room:
+    """How many pieces of work there may still be, of so many at most; None for any number."""
+
+    def __init__(self, most: int | None) -> None:
+        self._most = self._left = inf if most is None else most
+
+    def take(self, number: int) -> None:
+        """Raises UsageError where there are not so many left."""
+        self._left -= number
+        if self._left < 0:
+            raise UsageError(f"this takes more than {self._most:,} calls of H: lower --depth")
 
 
 class _Copy:

@@ -68,7 +68,8 @@ class Casting:
     def players(self, depth: int) -> tuple[Player, ...]:
         """Who plays each level, from 0 up."""
         at = self._by_level(depth)
-        reach = sum(1 for _ in takewhile(self._is_scripted, at)) - 1
+        scripted = sum(1 for _ in takewhile(self._is_scripted, at))
+        reach = scripted - 1 if scripted else None
         made = {spec: self._player(spec, reach) for spec in set(at)}
         return tuple(made[spec] for spec in at)
 
@@ -107,7 +108,7 @@ class Casting:
         strategies = (at or self._own).strategies
         return bool(strategies) and strategies[-1].name == BUILT_IN
 
-    def _player(self, at: PlayerSpec | None, reach: int) -> Player:
+    def _player(self, at: PlayerSpec | None, reach: int | None) -> Player:
         model = self._build(at.model) if at and at.model else self._model
         layers: tuple[Strategy, ...]
         if at is None and self.strategy is not None and not isinstance(self.strategy, str):
@@ -125,7 +126,7 @@ class Casting:
             )
         return Player(f"{spec}@{model.name}", layers, model)
 
-    def _layer(self, spec: Spec, reach: int) -> Strategy:
+    def _layer(self, spec: Spec, reach: int | None) -> Strategy:
         if spec.name in registry.names("models") and spec.name not in registry.names("strategies"):
             raise UsageError(f"{spec.name!r} is a model: write STRATEGY@{spec}")
         return cast(Strategy, registry.build("strategies", spec, task=self.task, reach=reach))

@@ -17,9 +17,9 @@ from hch.budget import Price
 from hch.errors import ModelError, NodeError
 from hch.events import NodeClosed, RootOpened
 from hch.protocols import Model
-from hch.replies import cannot
+from hch.replies import ended
 from hch.rules import Outcome, Rules, Seat
-from hch.types import Answer, Completion, Question, Request, Text, digest
+from hch.types import Answer, Completion, Question, Request, digest
 from hch.wire import Amounts, Words
 from hch.workspace import Copy
 
@@ -42,7 +42,7 @@ class Engine:
         try:
             answer = ended(await copy.strategy(copy))
         except NodeError as error:
-            answer = Answer(error.status, None, str(error))
+            answer = ended(error)
         finally:
             outcome = copy.outcome(answer)
             self.rules.journal.write(closed(copy, outcome))
@@ -122,29 +122,6 @@ async def _result(task: asyncio.Task[T]) -> T:
         task.add_done_callback(lambda _: None if waiter.done() else waiter.set_result(None))
         await waiter
     return task.result()
-
-
-def ended(result: Answer | Text | str) -> Answer:
-    """What a strategy returned, as an answer of its own node.
-
-    A finishing text may say that it cannot. An answer without text is a failure, and so is what
-    no node may end as.
-    """
-    if isinstance(result, Answer):
-        return _own(result)
-    text = Text(result, "model") if isinstance(result, str) else result
-    reason = cannot(text.body)
-    return _own(Answer("answered", text)) if reason is None else Answer("unanswered", None, reason)
-
-
-def _own(answer: Answer) -> Answer:
-    if answer.status == "refused":
-        return replace(answer, status="unanswered", reason=f"refused: {answer.reason}")
-    if answer.status == "cancelled":
-        return replace(answer, status="failed")
-    if answer.answered and (answer.text is None or not answer.text.body.strip()):
-        return replace(answer, status="failed", text=None, reason="the reply was empty")
-    return answer if answer.answered else replace(answer, text=None)
 
 
 def closed(copy: Seat, outcome: Outcome) -> NodeClosed:

@@ -17,15 +17,17 @@ from math import inf
 from typing import Any, Literal
 
 from hch.budget import UNLIMITED, Price
-from hch.engine import ended, first
+from hch.engine import first
 from hch.errors import NodeError
 from hch.events import Event
 from hch.journal import Journal
 from hch.middleware import Wrapper
 from hch.protocols import Model
 from hch.rates import Rate
+from hch.replies import ended
 from hch.rules import Outcome, Player, Rules, Seat
-from hch.types import Answer, Completion, Question, Request, Usage
+from hch.steps import named
+from hch.types import Completion, Question, Request, Usage
 from hch.workspace import Copy
 
 FANOUT = 3
@@ -100,7 +102,7 @@ class Mind:
         task = self.rules.task
         if task is None or not _is_readable(self.rules, request.question):
             return None
-        instance = self.rules.instances.get(request.instance or "")
+        instance = named(self.rules.instances, request.instance)
         answer = task.truth(instance, task.parse(request.question))
         return answer.text.body if answer.text else None
 
@@ -178,7 +180,7 @@ class Forecast:
         try:
             answer = ended(await copy.strategy(copy))
         except NodeError as error:
-            answer = Answer(error.status, None, str(error))
+            answer = ended(error)
         outcome = copy.outcome(answer)
         return replace(outcome, spent=_held(outcome.spent, BEYOND))
 

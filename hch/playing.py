@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from hch.errors import ConfigError
+from hch.errors import UsageError
 from hch.protocols import Task
 from hch.steps import Instance, Step
 from hch.types import Answer, Text
@@ -23,12 +23,20 @@ class Playing:
     """How H plays a task: at a rate of `errors` it says something else than it came to.
 
     `reach` is the highest level with nobody but scripts from there down to level 0: up to it a
-    task knows which questions are beyond a level; -1 where another player is at level 0.
+    task knows which questions are beyond a level; None where another player is at level 0. Raises
+    UsageError for an H that is to err at a task that has no guess.
     """
 
     task: Task
-    reach: int = -1
+    reach: int | None = None
     errors: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.errors and type(self.task).guess is Task.guess:
+            raise UsageError(
+                f"task {self.task.name!r} has no guess at an answer, so that its H cannot err: "
+                "leave errors out"
+            )
 
     def play(
         self, body: str, level: int, chance: Callable[[], Random]
@@ -38,7 +46,8 @@ class Playing:
             term = self.task.parse(body)
         except ValueError as error:
             return Answer("unanswered", None, str(error))
-        if level <= self.reach and (beyond := self.task.beyond(term, level)):
+        within = self.reach is not None and level <= self.reach
+        if within and (beyond := self.task.beyond(term, level)):
             return Answer("unanswered", None, beyond)
         answer = yield from self.task.steps(term)
         if self.errors and answer.answered:
@@ -46,19 +55,19 @@ class Playing:
         return answer
 
     def _erring(self, term: Any, answer: Answer, chance: Random) -> Answer:
-        """The answer, or by mistake another one, each as likely as the task guesses it."""
+        """The answer, or by mistake another one, each as likely as the task guesses it.
+
+        Where the task guesses no other, there is no mistake to be made.
+        """
         if chance.random() >= self.errors:
             return answer
         for _ in range(_GUESSES):
             guess = self.task.guess(term, chance)
             if guess is None or guess.text is None:
-                raise ConfigError(f"task {self.task.name!r} has no guess, so its H cannot err")
+                break
             if guess.text != answer.text:
                 return Answer("answered", Text(guess.text.body, "script"))
-        raise ConfigError(
-            f"task {self.task.name!r} guesses nothing but the right answer to "
-            f"{self.task.render(term)!r}, so its H cannot err"
-        )
+        return answer
 
 
 def drawn(task: Task, number: int) -> Instance:

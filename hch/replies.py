@@ -17,12 +17,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo
 
-from hch.types import Form, Question, Text
+from hch.errors import NodeError
+from hch.types import Answer, Form, Question, Text
 
 _REASONING = re.compile(r"\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*)\n[ \t]*```", re.DOTALL)
@@ -104,6 +106,31 @@ def cannot(text: str) -> str | None:
     """The reason of a finishing text that says its author cannot answer; None for any other."""
     match = _CANNOT.match(text)
     return match and (match[1].strip() or "no reason given")
+
+
+def ended(result: Answer | Text | str | NodeError) -> Answer:
+    """What a strategy returned, or raised, as an answer of its own node.
+
+    A finishing text may say that it cannot. An answer without text is a failure, and so is what
+    no node may end as.
+    """
+    if isinstance(result, NodeError):
+        return Answer(result.status, None, str(result))
+    if isinstance(result, Answer):
+        return _own(result)
+    text = Text(result, "model") if isinstance(result, str) else result
+    reason = cannot(text.body)
+    return _own(Answer("answered", text)) if reason is None else Answer("unanswered", None, reason)
+
+
+def _own(answer: Answer) -> Answer:
+    if answer.status == "refused":
+        answer = replace(answer, status="unanswered", reason=f"refused: {answer.reason}")
+    elif answer.status == "cancelled":
+        answer = replace(answer, status="failed")
+    elif answer.answered and (answer.text is None or not answer.text.body.strip()):
+        answer = replace(answer, status="failed", reason="the reply was empty")
+    return answer if answer.answered else replace(answer, text=None)
 
 
 @lru_cache(maxsize=256)

@@ -27,16 +27,16 @@ class Guard:
     level: int
     own: str | None
 
-    def refuses(self, question: Question, room: int) -> str | None:
+    def refuses(self, body: str, room: int) -> str | None:
         """Why this question gets no copy, `room` being how many more the node may ask."""
-        body, limit = question.text.body, self.limits.message_bytes
+        limit = self.limits.message_bytes
         if self.level == 0:
             return "level 0 has nobody to ask"
         if room <= 0:
             return f"a node may ask {self.limits.fanout} questions in all"
         if not body.strip():
             return "the question is empty"
-        if len(body) > limit or len(body.encode("utf-8", "replace")) > limit:
+        if len(body) * 4 > limit and len(body[: limit + 1].encode("utf-8", "replace")) > limit:
             return f"the question is longer than {limit} bytes"
         if self.own is not None and _folded(body) == _folded(self.own):
             return "it repeats the asker's own question word for word"
@@ -59,7 +59,8 @@ class Round:
             if question in seen:
                 continue
             seen.add(question)
-            why = guard.refuses(question, guard.limits.fanout - len(known) - len(fresh))
+            room = guard.limits.fanout - len(known) - len(fresh)
+            why = guard.refuses(question.text.body, room)
             if why is None:
                 fresh.append(question)
             else:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import Protocol
 
 from hch.budget import Price
+from hch.errors import LengthError, RefusalError, ReplyError
 from hch.events import NodeOpened
 from hch.journal import Journal
 from hch.prompts import PromptSet
 from hch.protocols import Model, Strategy, Task, Workspace
+from hch.replies import without_reasoning
 from hch.steps import Instance
 from hch.types import Answer, Completion, Request, Text, digest
 
@@ -28,14 +30,48 @@ class Limits:
     answer_tokens: int = 2048
     message_bytes: int = 65536
 
-    def cut(self, body: str) -> str:
-        """A text within the bytes of a message."""
+    def cut(self, body: str, what: str) -> tuple[str, tuple[str, ...]]:
+        """A text within the bytes of a message, and the note that `what` was longer, if it was."""
         if len(body) * 4 <= self.message_bytes:
-            return body
+            return body, ()
         data = body.encode("utf-8", "replace")
         if len(data) <= self.message_bytes:
-            return body
-        return data[: self.message_bytes].decode("utf-8", "ignore")
+            return body, ()
+        kept = data[: self.message_bytes].decode("utf-8", "ignore")
+        return kept, (f"cut: {what} was longer than {self.message_bytes} bytes",)
+
+    def finishing(self, completion: Completion) -> tuple[str, tuple[str, ...]]:
+        """A finishing text, and the notes of what was cut off it.
+
+        Raises RefusalError, LengthError or ReplyError where the reply has none.
+        """
+        text = without_reasoning(completion.text).strip()
+        noted: tuple[str, ...] = ()
+        if completion.finish in ("refusal", "content_filter"):
+            raise RefusalError(text or f"stopped by the model's provider ({completion.finish})")
+        if completion.finish == "length":
+            if not text:
+                raise LengthError("the reply reached its length limit before any text")
+            noted = (f"cut: the reply reached its limit of {self.answer_tokens} tokens",)
+        if not text:
+            raise ReplyError("the reply was empty")
+        body, cut = self.cut(text, "the reply")
+        return body, (*noted, *cut)
+
+    def leaving(self, answer: Answer, notes: Sequence[str] = ()) -> Answer:
+        """An answer as it leaves its node: no longer than it may be, every note once, these first.
+
+        A reason is not longer than `REASON` either.
+        """
+        text, reason = answer.text, answer.reason
+        cut: tuple[str, ...] = ()
+        if text is not None:
+            body, cut = self.cut(text.body, "the answer")
+            text = replace(text, body=body) if cut else text
+        if not (cut or notes or answer.notes or len(reason) > REASON):
+            return answer
+        noted = dict.fromkeys((*notes, *cut, *answer.notes))
+        return Answer(answer.status, text, reason[:REASON], tuple(noted))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,11 @@ class Instance:
         return self._views[of]  # type: ignore[no-any-return]
 
 
+def named(instances: Mapping[str, Instance], digest: str | None) -> Instance | None:
+    """The instance of that digest; None where there is none, or none is named."""
+    return None if digest is None else instances.get(digest)
+
+
 def recorded(task: str, facts: Mapping[str, str]) -> tuple[Instance, ...]:
     """Instances from their `text` by digest. Raises ValueError where they do not fit."""
     found = []

@@ -10,12 +10,12 @@ from typing import Any
 
 from hch.budget import Price, Purse, power_of_two
 from hch.drafts import Drafts
-from hch.errors import GrantExhausted, LengthError, NodeError, RefusalError, ReplyError
+from hch.errors import GrantExhausted, NodeError, ReplyError
 from hch.events import Thought
 from hch.prompts import FRAME
 from hch.protocols import GrantView, Model, Value
 from hch.rates import token_bound
-from hch.replies import ReplyProblem, parse, without_reasoning
+from hch.replies import ReplyProblem, parse
 from hch.rules import Tree
 from hch.types import Completion, Path, Question, Request
 
@@ -88,14 +88,6 @@ class Thinking:
         more += answers * (self._rules.limits.answer_tokens + FRAME)
         return self._drafts.worst(replace(request, bound=request.bound + more))
 
-    def cut(self, body: str, what: str) -> str:
-        """The text within the limit of a message; that it was longer is noted."""
-        limits = self._rules.limits
-        kept = limits.cut(body)
-        if kept is not body:
-            self._notes.append(f"cut: {what} was longer than {limits.message_bytes} bytes")
-        return kept
-
     @property
     def _model(self) -> Model:
         model = self._rules.players[self._place[1]].model
@@ -134,17 +126,9 @@ class Thinking:
 
     def _text(self, completion: Completion) -> str:
         """A finishing text; a cut one is noted. Raises what a reply without text comes to."""
-        text = without_reasoning(completion.text).strip()
-        if completion.finish in ("refusal", "content_filter"):
-            raise RefusalError(text or f"stopped by the model's provider ({completion.finish})")
-        if completion.finish == "length":
-            if not text:
-                raise LengthError("the reply reached its length limit before any text")
-            limit = self._rules.limits.answer_tokens
-            self._notes.append(f"cut: the reply reached its limit of {limit} tokens")
-        if not text:
-            raise ReplyError("the reply was empty")
-        return self.cut(text, "the reply")
+        text, notes = self._rules.limits.finishing(completion)
+        self._notes += notes
+        return text
 
     def _typed(self, completion: Completion, returns: Any) -> Any:
         no_text = completion.finish == "length" and not completion.text.strip()

@@ -15,7 +15,7 @@ from hch.agents import Agent, Query, Response
 from hch.amplify import Amplify, unrolled
 from hch.playing import Playing
 from hch.protocols import Task
-from hch.steps import Ask, Instance, Primitive, Step
+from hch.steps import Ask, Instance, Primitive, Step, named
 from hch.types import Answer
 
 
@@ -58,7 +58,7 @@ class Truth:
         return [Response(self._true(query), calls=0) for query in queries]
 
     def _true(self, query: Query) -> Answer:
-        instance = self.instances.get(query.instance or "")
+        instance = named(self.instances, query.instance)
         return self.task.truth(instance, self.task.parse(query.body))
 
 
@@ -69,11 +69,12 @@ def transcribe(
     *,
     depth: int | None = None,
     seed: int = 0,
+    most: int | None = None,
 ) -> Transcript:
     """What H does on a question whose sub-questions HCH_{depth-1} answers, or else the truth.
 
     Of HCH_depth it is the root's part of the run with that seed in which scripts play all levels.
-    Raises ConfigError for an H that is to err and cannot.
+    Raises UsageError where H works more often than `most`, what is equal once.
     """
     below: Agent | None = Truth(playing.task, instances)
     if depth is not None:
@@ -81,7 +82,7 @@ def transcribe(
         below = unrolled(playing, instances, depth - 1, seed=seed) if depth else None
     noted = _Noted(playing.task, playing.reach, playing.errors)
     level = 1 if depth is None else depth
-    [told] = Amplify(noted, below, instances, level=level, seed=seed).answer([query])
+    [told] = Amplify(noted, below, instances, level=level, seed=seed).answer([query], most=most)
     return Transcript(query.body, tuple(noted.lines), *told)
 
 

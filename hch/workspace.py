@@ -23,7 +23,8 @@ from hch.events import NodeOpened, PrimitiveAnswered
 from hch.prompts import SHOWN_IN_VAIN
 from hch.protocols import GrantView, Value
 from hch.rounds import TOO_LITTLE, Guard, Round, heading
-from hch.rules import REASON, Outcome, Tree
+from hch.rules import Outcome, Tree
+from hch.steps import named
 from hch.thinking import Thinking
 from hch.types import Answer, Exchange, Path, Question, Text, digest
 from hch.wire import Amounts, Words
@@ -97,11 +98,10 @@ class Copy:
         """The answer as it leaves the node: cut to the message limit, tainted by what it saw."""
         text = answer.text
         if text is not None:
-            body = self._thinking.cut(text.body, "the answer")
-            text = Text(body, self._source(text), text.trusted and self._trusted)
-        notes = tuple(dict.fromkeys((*self._notes, *answer.notes)))
-        ended = Answer(answer.status, text, answer.reason[:REASON], notes)
-        return Outcome(ended, self._purse.spent, self._trusted)
+            own = Text(text.body, self._source(text), text.trusted and self._trusted)
+            answer = replace(answer, text=own)
+        left = self._rules.limits.leaving(answer, self._notes)
+        return Outcome(left, self._purse.spent, self._trusted)
 
     def _source(self, text: Text) -> str:
         """Whose words these are: what a model would have written, a person has typed."""
@@ -175,7 +175,7 @@ class Copy:
                 term = task.parse(body)
             except ValueError:
                 return None
-            instance = self._rules.instances.get(question.instance or "")
+            instance = named(self._rules.instances, question.instance)
             answer = task.primitive(instance, term, self.chance(body))
             self._rules.journal.write(
                 PrimitiveAnswered(

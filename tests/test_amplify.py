@@ -20,8 +20,8 @@ from hch import HCH, Completion, Question, Request, ScriptedModel, Text, Trace, 
 from hch.agents import Agent, Query, Response
 from hch.amplify import Amplify, unrolled
 from hch.chance import Chance
-from hch.errors import ConfigError, ModelError
-from hch.playing import NO_ORACLE, Playing
+from hch.errors import ModelError, UsageError
+from hch.playing import NO_ORACLE, Playing, drawn
 from hch.protocols import Task
 from hch.rules import Limits
 from hch.run import Result
@@ -293,21 +293,37 @@ def test_tree_and_driver_agree_to_the_letter(name: str, batch: int) -> None:
     instances = [task.sample(rng, rng.choice((4, 8, task.size))) for _ in range(4)]
     roots = list(islice(questions(task, instances, rng), BATCH))
     settings = SETTINGS[batch % len(SETTINGS)]
-    if task.guess(task.parse(next(task.questions(instances[0], rng)).text.body), rng) is None:
+    if type(task).guess is Task.guess:
         settings = replace(settings, errors=0.0)
     agree(name, roots, instances if task.has_facts else (), settings)
 
 
 def test_a_task_that_nobody_can_guess_at_has_no_h_that_errs() -> None:
-    task, root = built("arithmetic"), Question(Text("What is 2 + 3?"))
-    settings = Settings(1, errors=0.5)
-    a = Weak(task, {}, flighty=False)
-    for answers in (
-        lambda: tree("arithmetic", [root] * 9, (), replace(settings, errors=1.0), a),
-        lambda: driver(task, {}, replace(settings, errors=1.0), a).answer([put(root, 1)]),
+    task = built("arithmetic")
+    for made in (
+        lambda: Playing(task, errors=0.1),
+        lambda: HCH(strategy="script,errors=0.1", task="arithmetic", store=memory()).players,
     ):
-        with pytest.raises(ConfigError, match="'arithmetic' has no guess, so its H cannot err"):
-            answers()
+        with pytest.raises(UsageError, match="'arithmetic' has no guess at an answer, so that its"):
+            made()
+    Playing(task, errors=0.0)
+
+
+class Sure(Permutation):
+    """Powers at which nobody guesses anything else than what is right of the even ones."""
+
+    def guess(self, term: Any, rng: Random) -> Answer | None:
+        return None if term.k % 2 else Answer("answered", Text("ab"))
+
+    def steps(self, term: Any) -> Any:
+        return Answer("answered", Text("ab", "script"))
+        yield
+
+
+def test_where_nothing_else_can_be_guessed_no_mistake_is_made() -> None:
+    h = unrolled(Playing(Sure(8, 6), errors=1.0), {}, 0)
+    for told in h.answer([Query("s^2(ac)"), Query("s^3(ac)")]):
+        assert whole(told.answer) == (Answer("answered", Text("ab")), "script")
 
 
 class Odd(Permutation):
@@ -479,6 +495,25 @@ def test_an_agent_is_asked_by_the_batch_each_question_once() -> None:
     assert h.answer(queries) == told
     assert [len(batch) for batch in a.batches] == [2, 2]
     assert h.answer([]) == []
+
+
+def test_so_much_work_is_done_and_no_more_at_all_levels_together() -> None:
+    task = built("unionfind")
+    instance = drawn(task, 0)
+    facts, root = {instance.digest: instance}, Query("V(aa)", instance.digest)
+    free = unrolled(Playing(task), facts, 6)
+    told = free.answer([root])
+    needed = counted(free).worked
+    enough = unrolled(Playing(task), facts, 6)
+    assert enough.answer([root], most=needed) == told
+    assert enough.answer([root], most=0) == told  # it is known
+    low = unrolled(Playing(task), facts, 6)
+    with pytest.raises(UsageError, match=f"takes more than {needed - 1:,} calls of H: lower --d"):
+        low.answer([root], most=needed - 1)
+    assert counted(low).worked < needed
+    assert low.answer([root]) == told
+    with pytest.raises(UsageError, match="takes more than 1,000 calls of H: lower --depth"):
+        unrolled(Playing(task), facts, 200).answer([root], most=1000)
 
 
 def test_what_needs_no_answer_asks_for_none() -> None:

@@ -13,6 +13,7 @@ from hch import HCH, ScriptedModel, registry
 from hch.agents import Learned, Query, Row
 from hch.prompts import ALWAYS, Prompt, reader, shipped
 from hch.stores.memory import MemoryStore
+from hch.types import Answer, Text
 from tests.support import Plan, ask, check_tree, regular
 
 FOLDERS = ("models", "strategies", "stores", "tasks", "learners", "commands")
@@ -80,7 +81,7 @@ def test_a_strategy_that_is_given_its_least_is_not_truncated(name):
         assert result.status != "truncated" or not root.thoughts
 
 
-ROWS = [Row(None, f"What is {n}+1?", f"{n + 1}") for n in range(8)]
+ROWS = [Row(None, f"What is {n}+1?", Answer("answered", Text(f"{n + 1}"))) for n in range(8)]
 PUTS = [Query(row.question) for row in ROWS]
 
 
@@ -92,7 +93,7 @@ def test_what_was_learned_answers_from_what_is_kept_of_it_alone(name):
     agents = [learner.agent(learned, 3) for learned in (made, kept)]
     first, second = ([told.answer for told in agent.answer(PUTS)] for agent in agents)
     assert first == second
-    assert [answer.text.body for answer in first if answer.text] == [row.answer for row in ROWS]
+    assert [answer.text for answer in first] == [row.answer.text for row in ROWS]
     again = learner.learn("it/1", ROWS, None)
     assert again == made
     assert agents[0].answer([*PUTS[::-1], *PUTS]) == agents[1].answer([*PUTS[::-1], *PUTS])

@@ -11,17 +11,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hch import registry
+from hch.errors import GrantExhausted, NodeError, RefusalError, ReplyError
 from hch.replies import (
     Reply,
     ReplyProblem,
     SubQuestion,
     cannot,
+    ended,
     form,
     parse,
     stated,
     without_reasoning,
 )
-from hch.types import Text
+from hch.types import Answer, Text
 
 relaxed = settings(deadline=None)
 
@@ -255,6 +257,31 @@ def test_any_text_has_a_reason_of_one_line_or_none(text: str) -> None:
         reason = cannot(without_reasoning(said))
         assert reason is None or (reason and "\n" not in reason and reason == reason.strip())
     assert cannot(f"CANNOT ANSWER: {text}") is not None
+
+
+@pytest.mark.parametrize(
+    ("result", "answer"),
+    [
+        ("ab", Answer("answered", Text("ab", "model"))),
+        (Text("ab", "person"), Answer("answered", Text("ab", "person"))),
+        ("CANNOT ANSWER: so", Answer("unanswered", None, "so")),
+        (" \n", Answer("failed", None, "the reply was empty")),
+        (Answer("answered", Text("CANNOT ANSWER")), Answer("answered", Text("CANNOT ANSWER"))),
+        (Answer("answered"), Answer("failed", None, "the reply was empty")),
+        (Answer("refused", None, "no"), Answer("unanswered", None, "refused: no")),
+        (Answer("cancelled", Text("ab"), "stop"), Answer("failed", None, "stop")),
+        (Answer("truncated", Text("ab"), "short"), Answer("truncated", None, "short")),
+        (ReplyError("outside"), Answer("failed", None, "outside")),
+        (RefusalError("no"), Answer("unanswered", None, "no")),
+        (GrantExhausted("too small"), Answer("truncated", None, "too small")),
+    ],
+)
+def test_what_a_strategy_comes_to_is_an_answer_of_its_node(
+    result: Answer | Text | str | NodeError, answer: Answer
+) -> None:
+    found = ended(result)
+    assert found == answer
+    assert (found.text and found.text.source) == (answer.text and answer.text.source)
 
 
 # forms

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from random import Random
 
@@ -67,9 +66,7 @@ def places() -> list[tuple[Instance, str]]:
 def test_a_power_costs_its_distinct_questions(instance: Instance, x: str, exponent: int) -> None:
     levels = walked(instance, exponent, x)
     script = HCH(depth=exponent - 1, strategy="script", task=SPEC, store=memory())
-    began = time.perf_counter()
     result = script.ask_sync(f"s^{1 << exponent}({x})", instance=instance)
-    assert time.perf_counter() - began < 3.0  # about 0.1 s; a million nodes take minutes
     check_tree(result.trace)
     assert result.clean
     asked = [

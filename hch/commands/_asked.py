@@ -61,18 +61,18 @@ def check_levels(hch: HCH) -> None:
             raise UsageError(f"--at names players for the levels {same} and {levels}: the same")
 
 
-def meant(task: Task, number: int | None) -> tuple[Instance, ...]:
+def meant(task: Task, number: int | None) -> Instance | None:
     """The instance that a question of this task is about, if a number names one.
 
     Raises UsageError for a task that has no facts.
     """
     if number is None:
-        return ()
+        return None
     if not task.has_facts:
         raise UsageError(
             f"task {task.name!r} has no facts, since its questions say all: leave --instance out"
         )
-    return (instance_of(task, number),)
+    return instance_of(task, number)
 
 
 def instance_of(task: Task, number: int) -> Instance:

@@ -24,7 +24,7 @@ def foreseen(
     hch: HCH,
     question: str,
     context: Sequence[Text],
-    instances: Sequence[Instance] = (),
+    instance: Instance | None,
     *,
     fanout: int | None,
     as_json: bool,
@@ -34,7 +34,6 @@ def foreseen(
 
     from hch.commands._terminal import say, say_json
 
-    instance = instances[0] if instances else None
     coming = hch.forecast(question, context=context, instance=instance, fanout=fanout)
     estimate = asyncio.run(coming)
     if as_json:

@@ -273,7 +273,7 @@ def ask(
         foreseen(hch, asked, texts, about, fanout=fanout, as_json=as_json)
         raise Exit(0)
     with closing(hch.kept_in) as kept_in:
-        run = hch.begin([asked], context=texts, instances=about)
+        run = hch.begin([asked], context=texts, instances=[about] if about else ())
         place = Place.of(store, kept_in)
         notes = () if quiet else list(notices(hch))
         finished = complete(run, place, quiet=quiet, notes=notes, person=person)

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import cache, partial
 
-from hch.agents import Learned, Learner, Query, Response, Row
+from hch.agents import Learned, Query, Response, Row
 from hch.chance import Chance, seed_of
-from hch.engine import ended
-from hch.errors import ConfigError
+from hch.errors import ConfigError, NodeError
+from hch.protocols import Learner
 from hch.registry import Spec
-from hch.replies import without_reasoning
-from hch.rules import REASON, Limits
+from hch.replies import ended
+from hch.rules import Limits
 from hch.tables import UNKNOWN, Said, Table, found, on_shelf, spec_of
-from hch.types import Answer
+from hch.types import Completion
+
+_LOST = {"failed", "truncated", "cancelled"}
+"""How an answer ends that says nothing about its question."""
 
 
 class TableLearner:
     """Makes tables; with `soft` a question of several answers is answered by how often each came.
 
-    A question in the rows is told anew, whatever was known of it: one that got no answer is not
-    known any more. Of several answers that are as frequent the first holds.
+    A question in the rows is told anew, whatever was known of it: one that nobody could answer is
+    not known any more. An answer that failed on its way tells nothing, and what was known stays. Of
+    several answers that are as frequent the first holds.
     """
 
     def __init__(self, soft: bool) -> None:
@@ -40,9 +43,11 @@ class TableLearner:
         """What is said to each question of these rows."""
         answers: dict[tuple[str | None, str], Counter[str]] = {}
         for instance, question, answer in rows:
+            if answer.status in _LOST:
+                continue
             came = answers.setdefault((instance, question), Counter())
-            if answer is not None:
-                came[answer] += 1
+            if answer.answered and answer.text:
+                came[answer.text.body] += 1
         for (instance, question), came in answers.items():
             if came:
                 yield instance, question, came if self._soft else max(came, key=came.__getitem__)
@@ -64,16 +69,14 @@ class TableAgent:
 
 
 def _told(said: str | None) -> Response:
-    """What becomes of a node that was said this: as `Thinking` reads it and the engine ends it."""
-    text = without_reasoning(UNKNOWN if said is None else said).strip()
-    if not text:
-        return Response(Answer("failed", None, "the reply was empty"))
-    limits = Limits()
-    body = limits.cut(text)
-    answer = ended(body)
-    cut = f"cut: the reply was longer than {limits.message_bytes} bytes"
-    notes = () if body is text else (cut,)
-    return Response(replace(answer, reason=answer.reason[:REASON], notes=notes))
+    """What becomes of a node whose model said this."""
+    limits, notes = Limits(), tuple[str, ...]()
+    try:
+        text, notes = limits.finishing(Completion(UNKNOWN if said is None else said))
+        answer = ended(text)
+    except NodeError as error:
+        answer = ended(error)
+    return Response(limits.leaving(answer, notes))
 
 
 def table_of(learned: Learned) -> Table:

@@ -67,9 +67,12 @@ class Script:
 
 
 def build(
-    *, task: Task | None, reach: int = -1, errors: Annotated[float, Field(ge=0, le=1)] = 0.0
+    *,
+    task: Task | None,
+    reach: int | None = None,
+    errors: Annotated[float, Field(ge=0, le=1)] = 0.0,
 ) -> Strategy:
-    """Plays the run's task. Raises ConfigError where the run has none."""
+    """Plays the run's task. Raises ConfigError where the run has none, UsageError as `Playing`."""
     if task is None:
         raise ConfigError("strategy 'script' plays a task: name one, such as task=arithmetic")
     return Script(Playing(task, reach, errors))

@@ -190,9 +190,9 @@ class Path(Task):
 
     def measures(self, instance: Instance | None, term: Call, answer: Answer) -> Mapping[str, bool]:
         """`strict` is being the first of the right ones; the others are `grade`, of a part each."""
-        right = self.grade(instance, term, answer)
         if term.name not in "SD":
-            return {"facts": right}
+            return {}
+        right = self.grade(instance, term, answer)
         truth = _GRAMMAR.said(term, self.truth(instance, term))
         strict = right and _GRAMMAR.said(term, answer) == truth
         parts = {"strict": strict, "steps" if term.name == "S" else "distances": right}

@@ -98,7 +98,7 @@ CASES = {
         ("task", "solve", "path", "--errors", "nan"), 2, "--errors nan: a rate is 0 to 1"
     ),
     "errors of an H that cannot guess": Bad(
-        ("task", "solve", "arithmetic", "--errors", "0.1"), 2, "leave --errors out"
+        ("task", "solve", "arithmetic", "--errors", "0.1"), 2, "leave errors out"
     ),
     "depth beyond what is unrolled": Bad(
         ("task", "solve", "path", "--depth", "201"), 2, "'--depth'"

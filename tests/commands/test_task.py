@@ -242,6 +242,31 @@ def test_an_h_that_errs_is_seen_to_be_wrong(typed: Typed) -> None:
     assert typed("ask", *QUESTION[1:], "--task", "permutation", "-q", "-s", "script,errors=1").out
 
 
+ERRING = {
+    "solve": ("task", "solve", "arithmetic", "--errors", "0.1"),
+    "ask": ("ask", "What is 2 + 3?", "-s", "script,errors=1"),
+    "a level": ("ask", "What is 2 + 3?", "--depth", "1", "--at", "0=script,errors=1"),
+    "dry": ("ask", "What is 2 + 3?", "-s", "script,errors=1", "--dry-run"),
+    "iterate": ("iterate", "--task", "arithmetic", "--errors", "0.1", "--sample", "3"),
+}
+
+
+@pytest.mark.parametrize("words", ERRING.values(), ids=ERRING)
+def test_an_h_that_cannot_err_is_refused_and_nothing_is_begun(
+    typed: Typed, words: tuple[str, ...]
+) -> None:
+    why = "task 'arithmetic' has no guess at an answer, so that its H cannot err: leave errors out"
+    assert typed(*words) == Done(2, "", f"hch: {why}\n")
+    assert typed("runs", "--json").out == "[]\n"
+    assert typed("iterate", "list", "--json").out == "[]\n"
+
+
+def test_a_tree_that_is_too_large_is_refused_before_it_fills_the_memory() -> None:
+    done = hch("task", "solve", "unionfind", "V(aa)", "--instance", "0", "--depth", "30")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "hch: this takes more than 200,000 calls of H: lower --depth\n"
+
+
 def test_one_of_several_right_answers_is_right(typed: Typed) -> None:
     """Of a path's next vertices the truth names one, and H may come to another by its neighbour."""
     task = built("path")

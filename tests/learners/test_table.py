@@ -15,7 +15,9 @@ from hch.playing import drawn
 from hch.stores.memory import MemoryStore
 from hch.tables import UNKNOWN, Table
 from hch.tasks.permutation import build as permutation
-from hch.types import Answer, Question, Text
+from hch.types import Answer, Question, Status, Text
+
+UNANSWERED = Answer("unanswered", None, "nobody knows")
 
 
 def learned(rows: Iterable[Row], before: Learned | None = None, *, soft: bool = False) -> Table:
@@ -27,7 +29,12 @@ def learned(rows: Iterable[Row], before: Learned | None = None, *, soft: bool = 
 
 
 def rows(question: str, *answers: str | None, instance: str | None = "i") -> list[Row]:
-    return [Row(instance, question, answer) for answer in answers]
+    return [Row(instance, question, said(answer)) for answer in answers]
+
+
+def said(text: str | None) -> Answer:
+    """An answer, or that there is none."""
+    return UNANSWERED if text is None else Answer("answered", Text(text))
 
 
 def test_the_most_frequent_answer_is_learned_and_the_first_of_several() -> None:
@@ -67,6 +74,29 @@ def test_what_is_not_told_anew_stays_as_it_was_before(soft: bool) -> None:
     ]
     same = learner.learn("gen/1", (), before)
     assert same == before
+
+
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("status", ["failed", "truncated", "cancelled"])
+def test_an_answer_that_failed_on_its_way_tells_nothing(status: Status, soft: bool) -> None:
+    learner = build(soft=soft)
+    lost = Answer(status, None, "the call was given up")
+    before = learner.learn("gen/1", [*rows("known", "a"), *rows("told", "a")], None)
+    several = [*rows("told", "b"), Row("i", "told", lost), *rows("told", None)]
+    fresh = [Row("i", "known", lost), Row("i", "new", lost), *several]
+    assert sorted(learned(fresh, before, soft=soft).rows()) == [
+        ("i", "known", "a"),
+        ("i", "told", "b"),
+    ]
+
+
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("none", [UNANSWERED, Answer("refused", None, "level 0 asks nobody")])
+def test_what_nobody_could_answer_is_forgotten(none: Answer, soft: bool) -> None:
+    before = build(soft=soft).learn("gen/1", [*rows("known", "a"), *rows("kept", "a")], None)
+    lost = Row("i", "known", Answer("failed"))
+    table = learned([Row("i", "known", none), lost], before, soft=soft)
+    assert list(table.rows()) == [("i", "kept", "a")]
 
 
 def test_what_no_table_learner_has_made_is_refused() -> None:
@@ -112,7 +142,7 @@ def test_an_agent_answers_as_its_model_does_at_level_0(soft: bool, seed: int) ->
     """Four times 1,002 questions, about instances and about none, with sample paths."""
     abouts = [*(instance.digest for instance in INSTANCES), None]
     told = [
-        Row(about, f"Q{n}?", answer)
+        Row(about, f"Q{n}?", said(answer))
         for about in abouts
         for n in range(40)
         for answer in (

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
 import pytest
 
-from hch.agents import Query, Response
-from hch.amplify import Amplify, unrolled
+from hch.agents import Agent, Query, Response
+from hch.amplify import Amplify
 from hch.playing import NO_ORACLE, Playing
 from hch.protocols import Task
 from hch.steps import Ask, Instance, Primitive, Step
@@ -96,13 +96,18 @@ def grown(
 ) -> list[Response]:
     """HCH_depth of each; where level 0 does not know anything, H at level 1 is the lowest."""
     queries = [Query(task.render(term), instance.digest) for term in terms]
-    instances = {instance.digest: instance}
-    if knows:
-        return unrolled(Playing(task), instances, depth).answer(queries)
-    below: Silent | Amplify = Silent()
+    return untold(task, {instance.digest: instance}, depth, knows=knows).answer(queries)
+
+
+def untold(
+    task: Task, instances: Mapping[str, Instance], depth: int, *, knows: bool = True
+) -> Agent:
+    """HCH_depth in which no level is told what is beyond it, so that it has to find out."""
+    playing = Playing(task)
+    found: Agent = Amplify(playing, None, instances, level=0) if knows else Silent()
     for level in range(1, depth + 1):
-        below = Amplify(Playing(task), below, instances, level=level)
-    return below.answer(queries)
+        found = Amplify(playing, found, instances, level=level)
+    return found
 
 
 class Silent:

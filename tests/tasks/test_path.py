@@ -162,7 +162,7 @@ def test_what_is_unreachable_has_no_next_vertex_and_counts_as_such() -> None:
     assert task.measures(FORK, near, said("2")) == {
         "strict": True, "distances": True, "reachable": True,
     }  # fmt: skip
-    assert task.measures(FORK, E("aa", "ad"), NO) == {"facts": True}
+    assert task.measures(FORK, E("aa", "ad"), NO) == {}
 
 
 def test_distances_have_one_spelling() -> None:
