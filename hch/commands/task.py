@@ -98,7 +98,14 @@ def sample(
     instance: InstanceOption = None,
     count: Annotated[
         int,
-        Option("--count", min=0, metavar="K", help="How many questions. [5]", show_default=False),
+        Option(
+            "--count",
+            min=0,
+            max=1_000_000,
+            metavar="K",
+            help="How many questions. [5]",
+            show_default=False,
+        ),
     ] = 5,
     seed: SeedOption = 0,
     facts: Annotated[bool, Option("--facts", help="Show all of its facts, a line each.")] = False,

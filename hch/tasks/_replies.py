@@ -1,4 +1,4 @@
-"""What H's scripts have in common: reading a reply by its form, and saying something themselves."""
+"""What H's scripts have in common: how a reply is read by its form, what H says, and its reach."""
 
 from __future__ import annotations
 
@@ -31,3 +31,13 @@ def read(answer: Answer, form: re.Pattern[str]) -> str | None:
         return None
     body = answer.text.body
     return body if form.fullmatch(body) else None
+
+
+def too_high(needed: int, level: int) -> str | None:
+    """Why HCH_level cannot answer, where it reaches operator height level + 1; None if it can."""
+    if needed <= level + 1:
+        return None
+    return (
+        f"level {level} reaches operator height {level + 1} and this one has {needed}; "
+        f"use --depth {needed - 1} or more"
+    )

@@ -24,6 +24,7 @@ from hch.steps import Ask, Instance, Primitive, Step
 from hch.tasks import _expression
 from hch.tasks._expression import Negation, Number, Op, Operation, Term, height, operands, postorder
 from hch.tasks._integers import read_integer, write_integer
+from hch.tasks._replies import too_high
 from hch.types import Answer, Question, Text
 
 _OPERATIONS: Mapping[Op, Callable[[int, int], int]] = {"+": add, "-": sub, "*": mul}
@@ -64,13 +65,7 @@ class Arithmetic(Task):
 
     def beyond(self, term: Term, level: int) -> str | None:
         """Why HCH_level cannot answer: operators nested deeper than level + 1."""
-        needed = height(term)
-        if needed <= level + 1:
-            return None
-        return (
-            f"level {level} reaches operator height {level + 1} and this one has {needed}; "
-            f"use --depth {needed - 1} or more"
-        )
+        return too_high(height(term), level)
 
     def steps(self, term: Term) -> Generator[Step, Any, Answer]:
         """Ask for each operand that is no number, in one round; combine them by the primitive."""

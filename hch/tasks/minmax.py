@@ -17,7 +17,7 @@ from pydantic import Field
 from hch.protocols import Task
 from hch.safe_text import one_line
 from hch.steps import Ask, Instance, Primitive, Step
-from hch.tasks._replies import read, said, told, unknown
+from hch.tasks._replies import read, said, told, too_high, unknown
 from hch.types import Answer, Question, Text
 
 HIGHEST = 16
@@ -101,13 +101,7 @@ class Minmax(Task):
 
     def beyond(self, term: Term, level: int) -> str | None:
         """Why HCH_level cannot answer: operators nested deeper than level + 1."""
-        needed = height(term)
-        if needed <= level + 1:
-            return None
-        return (
-            f"level {level} reaches operator height {level + 1} and this one has {needed}; "
-            f"use --depth {needed - 1} or more"
-        )
+        return too_high(height(term), level)
 
     def steps(self, term: Term) -> Generator[Step, Any, Answer]:
         """Ask for each operand that is no digit, in one round; compare the two by the primitive."""
