@@ -51,7 +51,7 @@ endif
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers format integration integration-vllm faults chaos long golden bench bench-peers bench-vllm install clean
+.PHONY: help demo test check lint types layers format integration integration-vllm faults chaos long golden bench bench-tasks bench-peers bench-vllm install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -109,6 +109,11 @@ bench: $(DEV) ## measure trees, large runs, replay, drawing and tables, and writ
 	$(BIN)/python -m benchmarks.again --write
 	$(BIN)/python -m benchmarks.drawing --write
 	$(BIN)/python -m benchmarks.tabular --write
+
+bench-tasks: $(DEV) ## measure the tasks: HCH_n, iteration, errors; into the docs (a quarter of an hour)
+	$(BIN)/python -m benchmarks.iterate --write
+	$(BIN)/python -m benchmarks.unrolled --write
+	$(BIN)/python -m benchmarks.errors --write
 
 bench-peers: $(DEV) $(PEERS) ## measure the same tree by other libraries, each in its own environment
 	$(BIN)/python -m benchmarks.peers --write $(ARGS)

@@ -2,31 +2,30 @@
 
     python -m benchmarks.errors             # prints the tables, writes .cache/bench/errors.json
     python -m benchmarks.errors --write     # and puts them into docs/distillation.md
+    python -m benchmarks.errors --show      # prints the last run's figures again
 
 H errs at the end of its work: with probability p it says one of the n-1 other elements, each as
 likely. The task is permutation powering. Beside what hch does stand a closed form and a simulation
-that uses none of hch's code (`benchmarks.channel`).
-
-**Published** are 4 elements, k in 4 to 7, networks for X and H'. An error seems to be any of the 4
-elements there, the right one too, with 1 - 3p/4 of the targets right; X learns from ever new
-instances, and its errors are not those of a majority of a few targets.
+that uses none of hch's code (`benchmarks.channel`). No two rows share an instance or a draw.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
-from math import sqrt
+from concurrent.futures import Executor, ProcessPoolExecutor
+from functools import partial
+from itertools import product
 from pathlib import Path
 from random import Random
-from statistics import mean, stdev
+from statistics import fmean
 from typing import Any
 
 from benchmarks.channel import Accuracy, World, expected, of_bits
-from benchmarks.intervals import wilson
-from benchmarks.server import ROOT
-from benchmarks.tables import keep, machine, table
+from benchmarks.intervals import bootstrapped, wilson
+from benchmarks.tables import ROOT, keep, machine, table
 from hch import registry
 from hch.agents import Query
 from hch.amplify import unrolled
@@ -35,50 +34,53 @@ from hch.ledger import Settings
 from hch.playing import Playing, drawn
 from hch.registry import Spec
 from hch.stores.memory import MemoryStore
+from hch.types import digest
 
 PAGE = "docs/distillation.md"
 JSON = ROOT / ".cache" / "bench" / "errors.json"
 
 RATES = (0.01, 0.1, 0.3)
-TARGETS = (1, 3, 5)
-"""That a question gets."""
+TARGETS = {64: (1, 3, 5), 4: (1, 5)}
+"""That a question gets, by the elements that are permuted."""
 
 BITS = 6
 SIZE = 64
-TREES = 20_000
-"""Of each size and rate: a sample of its own each, so that no two share an error."""
 
-NUMBERS = 2000
-"""Instances that they are about."""
+TREES = 20_000
+"""Of each size and rate, each about an instance of its own."""
+
+BATCH = 500
+"""Trees that are grown at once."""
 
 SIMULATED = 20
-"""Simulated instances for each of hch's."""
-
-PUBLISHED = {0.01: (99.27, 99.72), 0.1: (92.31, 94.50), 0.3: (75.83, 78.47)}
-"""Targets and distilled, in percent, of a small re-run by networks: 4 elements, k in 4..7."""
+"""Simulated instances for each of hch's, and trees a quarter as many."""
 
 
-def trees(p: float, bits: int, count: int) -> tuple[int, int]:
-    """How many of so many roots HCH is right about, and of how many."""
-    task = registry.build("tasks", Spec("permutation"))
-    depth, least, right = max(0, bits - 2), 1 << bits - 1, 0
-    numbers = min(count, NUMBERS)
-    each = -(-count // numbers)
-    for number in range(numbers):
-        instance, rng = drawn(task, number), Random(number)
+def seed_of(*row: object) -> int:
+    """A seed of a row's own: 48 bits."""
+    return int(digest(*map(str, row))[:12], 16)
+
+
+def trees(p: float, bits: int, count: int, first: int = 0) -> int:
+    """How many of so many roots HCH is right about, one of each instance from a number on."""
+    task, seed = registry.build("tasks", Spec("permutation")), seed_of("trees", p, bits)
+    depth, least, right, rng = max(0, bits - 2), 1 << bits - 1, 0, Random(seed)
+    for at in range(0, count, BATCH):
+        numbers = range(first + at, first + min(at + BATCH, count))
+        instances = [drawn(task, number) for number in numbers]
+        facts = {instance.digest: instance for instance in instances}
         queries = []
-        for i in range(each):
+        for instance in instances:
             k, x = least + rng.randrange(least), rng.choice(instance.facts)[0]
-            queries.append(Query(f"s^{k}({x})", instance.digest, ((depth + 1, 0, i),)))
-        h = unrolled(Playing(task, errors=p), {instance.digest: instance}, depth)
-        terms = [task.parse(put.body) for put in queries]
-        told = zip(terms, h.answer(queries), strict=True)
-        right += sum(task.grade(instance, term, answer) for term, (answer, _) in told)
-    return right, each * numbers
+            queries.append(Query(f"s^{k}({x})", instance.digest, ((depth + 1, 0, 0),)))
+        told = unrolled(Playing(task, errors=p), facts, depth, seed=seed).answer(queries)
+        for instance, query, response in zip(instances, queries, told, strict=True):
+            right += task.grade(instance, task.parse(query.body), response.answer)
+    return right
 
 
 def simulated_trees(p: float, bits: int, count: int) -> float:
-    rng, right, least = Random(bits), 0, 1 << bits - 1
+    rng, right, least = Random(seed_of("simulated", p, bits)), 0, 1 << bits - 1
     for _ in range(count):
         world = World(rng, p, SIZE)
         k, x = least + rng.randrange(least), rng.randrange(SIZE)
@@ -86,7 +88,7 @@ def simulated_trees(p: float, bits: int, count: int) -> float:
     return right / count
 
 
-def iterated(task: str, p: float, targets: int, instance: int, rounds: int) -> Accuracy:
+def iterated(task: str, p: float, targets: int, rounds: int, instance: int) -> Accuracy:
     """What `hch iterate` comes to on an instance, each generation being taken."""
     settings = Settings(
         task=task,
@@ -95,7 +97,7 @@ def iterated(task: str, p: float, targets: int, instance: int, rounds: int) -> A
         errors=p,
         take_worse=True,
         held_out=1,
-        seed=instance,
+        seed=seed_of(p, targets, instance),
     )
     built = registry.build("tasks", Spec.parse(task))
     learner = registry.build("learners", Spec("table"))
@@ -104,79 +106,112 @@ def iterated(task: str, p: float, targets: int, instance: int, rounds: int) -> A
     return Accuracy(last.targets.accuracy, last.learned.accuracy)
 
 
-def measure(count: int, instances: int, small: int, most: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"bits": most, "trees": [], "tables": [], "small": []}
-    for p in RATES:
-        for bits in range(2, most + 1):
-            right, of = trees(p, bits, count)
-            forms = [expected(p, 1, of_bits(bits), SIZE, shared=s).targets for s in (False, True)]
-            row = {"p": p, "bits": bits, "closed": forms, "right": right, "of": of}
-            found["trees"].append({**row, "simulated": simulated_trees(p, bits, 5 * count)})
-        for targets in TARGETS:
-            found["tables"].append(_tables(p, targets, most, SIZE, instances))
-            found["small"].append(_tables(p, targets, 3, 4, small))
-    return found
+def simulated_tables(p: float, targets: int, bits: int, n: int, count: int) -> Accuracy:
+    """Means over so many tables."""
+    rng = Random(seed_of("simulated", p, targets, n))
+    made = [World(rng, p, n).tables(targets, bits) for _ in range(count)]
+    return Accuracy(*map(fmean, zip(*made, strict=True)))
 
 
-def _tables(p: float, targets: int, bits: int, n: int, instances: int) -> dict[str, Any]:
-    """Of each instance, by hch and by the simulation."""
-    rng, task = Random(f"{p} {targets}"), f"permutation,size={n},bits={bits}"
-    worlds = [World(rng, p, n).tables(targets, bits) for _ in range(SIMULATED * instances)]
-    ours = [iterated(task, p, targets, number, bits - 1) for number in range(instances)]
-    closed = expected(p, targets, range(1 << bits), n)
-    return {"p": p, "targets": targets, "closed": closed, "hch": ours, "simulated": worlds}
+def measure(pool: Executor, count: int, sizes: dict[int, int], bits: int) -> dict[str, Any]:
+    """The rows of all tables; `sizes` says how many instances there are of each size."""
+    grown = _trees(pool, count, bits)
+    made = [_tables(pool, n, instances, bits if n == SIZE else 3) for n, instances in sizes.items()]
+    return {"bits": bits, "trees": list(grown), "tables": [row for rows in made for row in rows]}
+
+
+def _trees(pool: Executor, count: int, most: int) -> list[dict[str, Any]]:
+    rows = list(product(RATES, range(2, most + 1)))
+    submitted = [
+        (
+            pool.submit(trees, p, bits, count, number * count),
+            pool.submit(simulated_trees, p, bits, SIMULATED // 4 * count),
+        )
+        for number, (p, bits) in enumerate(rows)
+    ]
+    return [
+        {
+            "p": p,
+            "bits": bits,
+            "of": count,
+            "closed": expected(p, 1, of_bits(bits), SIZE).targets,
+            "right": right.result(),
+            "simulated": simulated.result(),
+        }
+        for (p, bits), (right, simulated) in zip(rows, submitted, strict=True)
+    ]
+
+
+def _tables(pool: Executor, n: int, instances: int, bits: int) -> list[dict[str, Any]]:
+    """Rows with what hch made of each instance, and the means of the simulation."""
+    rows, task = list(product(RATES, TARGETS[n])), f"permutation,size={n},bits={bits}"
+    submitted = [
+        (
+            pool.submit(simulated_tables, p, targets, bits, n, SIMULATED * instances),
+            pool.map(
+                partial(iterated, task, p, targets, bits - 1),
+                range(number * instances, (number + 1) * instances),
+                chunksize=1 if n == SIZE else 50,
+            ),
+        )
+        for number, (p, targets) in enumerate(rows)
+    ]
+    return [
+        {
+            "size": n,
+            "p": p,
+            "targets": targets,
+            "closed": expected(p, targets, range(1 << bits), n),
+            "simulated": simulated.result(),
+            "hch": list(made),
+        }
+        for (p, targets), (simulated, made) in zip(rows, submitted, strict=True)
+    ]
 
 
 def trees_table(rows: Sequence[dict[str, Any]]) -> str:
-    head = (
-        "HCH, right, %, for powers of",
-        *(f"{bits} bits" for bits in sorted({row["bits"] for row in rows})),
-    )
+    sizes = sorted({row["bits"] for row in rows})
     shown = []
     for p in RATES:
         at = [row for row in rows if row["p"] == p]
-        for which, what in enumerate(("if no question were shared", "closed form")):
-            cells = (f"{100 * row['closed'][which]:.2f}" for row in at)
-            shown.append((f"p = {p:.2f}: {what}", *cells))
-        shown.append(("simulated", *(f"{100 * row['simulated']:.2f}" for row in at)))
-        shown.append(("hch", *(_within(*wilson(row["right"], row["of"])) for row in at)))
-    return table(head, shown)
+        for of in ("closed", "simulated"):
+            name = "closed form" if of == "closed" else of
+            shown.append((f"p = {p:.2f}, {name}", *(f"{100 * row[of]:.2f}" for row in at)))
+        ends = [wilson(row["right"], row["of"]) for row in at]
+        shown.append((f"p = {p:.2f}, hch", *(f"{100 * a:.2f}–{100 * b:.2f}" for a, b in ends)))
+    return table(("HCH, right, %, for powers of", *(f"{bits} bits" for bits in sizes)), shown)
 
 
-def _within(low: float, high: float) -> str:
-    return f"{100 * low:.2f} to {100 * high:.2f}"
+def _mean(made: Sequence[Sequence[float]], which: int) -> str:
+    """In percent, with an interval by the instances: what is asked of one shares its errors."""
+    values = [100 * each[which] for each in made]
+    low, high = bootstrapped(values)
+    interval = f" ({low:.2f}–{high:.2f})" if high > low else ""
+    return f"{fmean(values):.2f}{interval}"
 
 
-def _mean(found: Sequence[Sequence[float]], which: int) -> str:
-    """In percent, with a 95% interval by the instances, which share no error."""
-    values = [100 * each[which] for each in found]
-    return f"{mean(values):.2f} ± {1.96 * stdev(values) / sqrt(len(values)):.2f}"
-
-
-def tables_table(rows: Sequence[dict[str, Any]], what: str, *, published: bool) -> str:
-    """Targets, then what was learned from them; by the closed form, simulated, by hch."""
-    three = ("closed form", "simulated", "hch", *["published"] * published)
-    head = (what, f"targets: {three[0]}", *three[1:], f"learned: {three[0]}", *three[1:])
+def tables_table(rows: Sequence[dict[str, Any]], what: str, *, closed: bool) -> str:
+    """Targets, and the table that was learned from them; `closed` is whether by the form too."""
+    form = ["closed form"] * closed
+    head = (what, "targets: simulated", "hch", *["table: closed form"] * closed)
+    head = (*head, "simulated" if form else "table: simulated", "hch")
     shown = []
     for row in rows:
-        cells = [f"p = {row['p']:.2f}, {row['targets']} targets a question"]
-        for which in (0, 1):
-            cells.append(f"{100 * row['closed'][which]:.2f}")
-            cells += [_mean(row[of], which) for of in ("simulated", "hch")]
-            cells += [f"{PUBLISHED[row['p']][which]:.2f}"] * published
+        cells = [f"p = {row['p']:.2f}, {row['targets']} target{'s' * (row['targets'] > 1)}"]
+        for which, ways in ((0, ["simulated"]), (1, ["closed"] * closed + ["simulated"])):
+            cells += [f"{100 * row[way][which]:.2f}" for way in ways]
+            cells.append(_mean(row["hch"], which))
         shown.append(cells)
     return table(head, shown)
 
 
 def shown(found: dict[str, Any]) -> str:
+    of = {n: [row for row in found["tables"] if row["size"] == n] for n in TARGETS}
+    large = f"64 elements, powers below {1 << found['bits']}, right, %"
     parts = (
         trees_table(found["trees"]),
-        tables_table(
-            found["tables"],
-            f"64 elements, powers below {1 << found['bits']}, right, %",
-            published=False,
-        ),
-        tables_table(found["small"], "4 elements, powers below 8, right, %", published=True),
+        tables_table(of[64], large, closed=True),
+        tables_table(of[4], "4 elements, powers below 8, right, %", closed=False),
         found["conditions"],
     )
     return "\n\n".join(parts)
@@ -187,26 +222,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--trees", type=int, default=TREES, help="of each rate and size")
-    parser.add_argument("--instances", type=int, default=10, help="that tables are made for")
+    parser.add_argument("--instances", type=int, default=40, help="that tables are made for")
     parser.add_argument("--small", type=int, default=1000, help="instances of 4 elements")
     parser.add_argument("--bits", type=int, default=BITS, help="that a power may have, 2 or more")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--json", type=Path, default=JSON, help="where the figures go")
+    parser.add_argument("--show", action="store_true", help="the figures that are there")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE}")
     given = parser.parse_args(arguments)
-    how = f"--trees {given.trees} --instances {given.instances} --small {given.small}"
-    how += f" --bits {given.bits}"
-    found = measure(given.trees, given.instances, given.small, given.bits)
-    found["conditions"] = (
-        f"`python -m benchmarks.errors {how}` on {machine()}. Intervals are of 95%: of trees by "
-        f"Wilson, of tables by the {given.instances} instances, {given.small} of 4 elements. "
-        f"Simulated are {5 * given.trees:,} trees, and {SIMULATED} instances for each of hch's."
-    )
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps(found, indent=1))
-    text = shown(found)
+    if not given.show:
+        _run(given)
+    text = shown(json.loads(given.json.read_text()))
     print(text)
     if given.write:
         keep(PAGE, "errors", text)
+
+
+def _run(given: argparse.Namespace) -> None:
+    """Measure, and keep the figures."""
+    with ProcessPoolExecutor(given.jobs) as pool:
+        sizes = {SIZE: given.instances, 4: given.small}
+        found = measure(pool, given.trees, sizes, given.bits)
+    found["conditions"] = (
+        f"`python -m benchmarks.errors --trees {given.trees} --instances {given.instances} --small "
+        f"{given.small} --bits {given.bits}` on {machine()}. "
+        "Intervals are of 95%: of trees by Wilson, each about an instance of its own; of tables by "
+        f"a bootstrap over their instances, {given.instances} of 64 elements and {given.small} of "
+        f"4. Simulated are {SIMULATED // 4} times as many trees, {SIMULATED} times as many tables."
+    )
+    given.json.parent.mkdir(parents=True, exist_ok=True)
+    given.json.write_text(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

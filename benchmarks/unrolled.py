@@ -2,11 +2,13 @@
 
     python -m benchmarks.unrolled            # prints the tables, writes .cache/bench/unrolled.json
     python -m benchmarks.unrolled --write    # and puts the tables into docs/tasks.md
+    python -m benchmarks.unrolled --show     # prints the last run's figures again
 
 Every question is one root question of an instance of its own, so that all are independent; both by
 the task's law, at the sizes of the paper. A call is one H at work, level 0 included; what the
 oracle answers is none. Level 0 is H alone, who has the oracle, or an agent that knows nothing. What
-was found `there` was measured on the authors' code of arXiv 1810.08575, or by others for `path`.
+was found elsewhere was measured on the authors' code of arXiv 1810.08575, or by others for `path`.
+The page has the rows with such a figure, and `minmax`; the JSON has all.
 """
 
 from __future__ import annotations
@@ -14,19 +16,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 from benchmarks.intervals import normal, wilson
-from benchmarks.tables import ROOT, keep, table
+from benchmarks.tables import ROOT, keep, machine, table
 from hch import registry
 from hch.agents import Agent, Query, Response
 from hch.amplify import Amplify
@@ -38,7 +38,7 @@ JSON = ROOT / ".cache" / "bench" / "unrolled.json"
 
 CHUNK = 25
 DEEP = 56
-"""Variables of an instance of `assignments` that are no constants."""
+"""Variables of an instance of `assignments` that are no constants: none is deeper."""
 
 KNOWS, NOTHING = "the oracle", "nothing"
 """What level 0 has."""
@@ -52,6 +52,10 @@ class Case(NamedTuple):
     has: str = KNOWS
     right: str = ""
     calls: str = ""
+
+    @property
+    def is_shown(self) -> bool:
+        return bool(self.calls) or self.task == "minmax"
 
 
 CASES = (
@@ -153,17 +157,18 @@ def share(found: Found, measure: str) -> str:
 
 def reached(found: dict[Case, Found]) -> str:
     """The table of accuracies and calls."""
-    head = ("task", "n", "level 0 has", "right", "there", "calls", "most", "shared", "there")
+    beside = ("right there", "calls", "most", "shared", "calls there")
     rows = []
     for case, got in found.items():
+        if not case.is_shown:
+            continue
         mean, about = normal(got.calls)
         calls = f"{mean:,.2f} ± {about:,.2f}"
         nodes = f"{got.nodes / len(got.calls):,.1f}" if case.has == KNOWS else ""
-        level = "as deep as it is" if case.level == DEEP else str(case.level)
         most = f"{max(got.calls):,}"
-        how = (f"`{case.task}`", level, case.has)
+        how = (f"`{case.task}`", str(case.level), case.has)
         rows.append((*how, share(got, "right"), case.right, calls, most, nodes, case.calls))
-    return table(head, rows)
+    return table(("task", "n", "level 0 has", "right", *beside), rows)
 
 
 def ways(found: dict[Case, Found]) -> str:
@@ -178,6 +183,35 @@ def ways(found: dict[Case, Found]) -> str:
     return table(head, rows)
 
 
+def read(figures: Path) -> tuple[dict[Case, Found], str]:
+    """What the last run measured, and its conditions."""
+    kept = json.loads(figures.read_text())
+    rows = {(row["task"], row["level"], row["has"]): row for row in kept["rows"]}
+    measured = {case: rows[case[:3]] for case in CASES if case[:3] in rows}
+    found = {
+        case: Found(row["calls"], row["nodes"], Counter(row["right"]), Counter(row["of"]))
+        for case, row in measured.items()
+    }
+    return found, kept["conditions"]
+
+
+def measure(figures: Path, questions: int, jobs: int, up_to: int) -> None:
+    """Measure every case up to a level, and keep the figures."""
+    begun = time.perf_counter()
+    found = measured(questions, jobs, up_to)
+    conditions = (
+        f"`python -m benchmarks.unrolled --questions {questions}` on {machine()}; "
+        f"{time.perf_counter() - begun:.0f} s. Intervals are of 95%: Wilson's for shares, the "
+        "normal one for means."
+    )
+    rows = [
+        {"task": case.task, "level": case.level, "has": case.has, **vars(got)}
+        for case, got in found.items()
+    ]
+    figures.parent.mkdir(parents=True, exist_ok=True)
+    figures.write_text(json.dumps({"rows": rows, "conditions": conditions}))
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -186,19 +220,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--up-to", type=int, default=DEEP, help="the highest level")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--json", type=Path, default=JSON, help="where the figures go")
+    parser.add_argument("--show", action="store_true", help="the figures that are there")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE}")
     args = parser.parse_args(argv)
-    begun = time.perf_counter()
-    found = measured(args.questions, args.jobs, args.up_to)
-    conditions = (
-        f"`python -m benchmarks.unrolled --questions {args.questions}` on {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, hch {version('hch')}; "
-        f"{time.perf_counter() - begun:.0f} s. Intervals are of 95%: Wilson's for shares, the "
-        "normal one for means."
-    )
-    rows = [{**case._asdict(), **vars(got)} for case, got in found.items()]
-    args.json.parent.mkdir(parents=True, exist_ok=True)
-    args.json.write_text(json.dumps({"rows": rows, "conditions": conditions}))
+    if not args.show:
+        measure(args.json, args.questions, args.jobs, args.up_to)
+    found, conditions = read(args.json)
     made = {"unrolled": f"{reached(found)}\n\n{conditions}", "ways": ways(found)}
     print("\n\n".join(made.values()))
     if args.write:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import budget, tabular, tree, vllm
+from benchmarks import budget, iterate, tabular, tree, vllm
 from benchmarks.clients import CLIENTS
 from benchmarks.server import K, answer, decomposition, reply, size
 from benchmarks.tables import keep, kept, table
@@ -137,3 +137,8 @@ def test_a_table_is_measured_in_every_way_that_it_is_used(tmp_path: Path, capsys
     assert all(took > 0 for took in json.loads(figures.read_text()).values())
     assert printed.count("at most") == 3
     assert printed.count("at least") == 2
+
+
+def test_the_sub_questions_of_a_call_are_on_the_base_that_was_published():
+    published = {task: asked for task, (_, asked) in iterate.PUBLISHED.items() if task != "path"}
+    assert {task: f"{iterate.sub_questions(task, 0):.2f}" for task in published} == published
