@@ -58,7 +58,7 @@ def _draw(axes: Any, ledger: Ledger) -> None:
     axes.set_ylim(0, 103)
     axes.set_title(ledger.name)
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="lower right")
 
 
 def _series(made: Sequence[Generation]) -> dict[str, list[float]]:
