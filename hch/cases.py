@@ -61,9 +61,12 @@ class Cases:
         for instance in self.instances:
             terms = self._task.space(instance)
             if terms is None:
+                many = "such as --sample 1000"
+                if not self._task.has_facts:
+                    many = "such as --sample 1 --instances 0-999, an instance being one question"
                 raise UsageError(
                     f"task {self._task.name!r} cannot list its questions: say how many to draw, "
-                    "such as --sample 1000"
+                    f"{many}"
                 )
             for term in terms:
                 yield Case(Query(self._task.render(term), instance.digest), term, instance)

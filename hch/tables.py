@@ -135,8 +135,8 @@ def found(name: str, shelf: Callable[[str], str | None], sha: str | None) -> Tab
     text = shelf(on_shelf(name))
     if text is None:
         raise ConfigError(
-            f"there is no table {name!r} in the store: hch iterate makes tables, and --store says "
-            "which store is meant"
+            f"there is no table {name!r} in the store: hch iterate list names those there are, as "
+            "NAME/ROUND, and --store says which store is meant"
         )
     try:
         table = Table.read(text)

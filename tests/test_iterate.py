@@ -213,7 +213,9 @@ def test_a_name_is_plain(name: str) -> None:
 
 
 def test_questions_that_cannot_be_listed_are_to_be_drawn() -> None:
-    with pytest.raises(UsageError, match=r"'minmax' cannot list its questions: .* --sample 1000"):
+    with pytest.raises(
+        UsageError, match=r"'minmax' cannot list its questions: .* --sample 1 --inst"
+    ):
         list(iteration(MemoryStore(), "minmax").generations(1))
     with pytest.raises(UsageError, match=r"more than 1,000,000 questions: .* --sample 1000"):
         list(iteration(MemoryStore(), "permutation,bits=21").generations(1))

@@ -86,8 +86,8 @@ def _say_end(ledger: Ledger, again: str) -> None:
     made = ledger.generations
     encoding = (sys.stderr and sys.stderr.encoding) or "utf-8"
     mutter(f"{plot(made, columns(sys.stderr, WIDTH), encoding)}\n")
-    if refused := [str(each.number) for each in made if not each.taken]:
-        tell(f"not taken, since worse: round {', '.join(refused)}")
+    if refused := sum(not each.taken for each in made):
+        tell(f"not taken, since worse: {count(refused, 'round')}")
     how = "all is right" if ledger.is_over else "the rounds are over"
     shown = f"again: {again}" if again else "it was kept in memory, and is gone now"
     tell(f"{how} after {count(len(made), 'round')}; {shown}")

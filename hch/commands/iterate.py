@@ -37,6 +37,7 @@ def iterate(
         Option(
             metavar="NAME",
             help="How a generation is made of targets. [table]",
+            show_default=False,
             rich_help_panel="What is learned",
             autocompletion=complete_learner,
         ),
@@ -44,7 +45,11 @@ def iterate(
     rounds: Annotated[
         int,
         Option(
-            min=1, metavar="N", help="The most generations. [60]", rich_help_panel="What is learned"
+            min=1,
+            metavar="N",
+            help="The most generations. [60]",
+            show_default=False,
+            rich_help_panel="What is learned",
         ),
     ] = 60,
     instances: Annotated[
@@ -52,6 +57,7 @@ def iterate(
         Option(
             metavar="N-M",
             help="The task's instances, by number. [0]",
+            show_default=False,
             rich_help_panel="What is asked",
         ),
     ] = "0",
@@ -71,6 +77,7 @@ def iterate(
             max=1000,
             metavar="N",
             help="Independent targets of a question. [1]",
+            show_default=False,
             rich_help_panel="What is asked",
         ),
     ] = 1,
@@ -81,6 +88,7 @@ def iterate(
             max=1,
             metavar="P",
             help="How often H errs. [0]",
+            show_default=False,
             rich_help_panel="What is asked",
         ),
     ] = 0.0,
@@ -90,6 +98,7 @@ def iterate(
             min=1,
             metavar="N",
             help="Questions that decide what is taken. [1000]",
+            show_default=False,
             rich_help_panel="What is taken",
         ),
     ] = 1000,
@@ -102,7 +111,13 @@ def iterate(
         ),
     ] = False,
     seed: Annotated[
-        int, Option(metavar="N", help="Of all that is random. [0]", rich_help_panel="What is asked")
+        int,
+        Option(
+            metavar="N",
+            help="Of all that is random. [0]",
+            show_default=False,
+            rich_help_panel="What is asked",
+        ),
     ] = 0,
     name: Annotated[
         str | None,

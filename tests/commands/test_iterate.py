@@ -127,7 +127,7 @@ def test_rounds_that_are_not_taken_are_told(typed: Typed) -> None:
     done = typed(*words, "--name", "noisy")
     refused = re.findall(r"^ +(\d+) .* no, worse", done.err, re.MULTILINE)
     assert refused
-    assert f"hch: not taken, since worse: round {', '.join(refused)}\n" in done.err
+    assert f"hch: not taken, since worse: {len(refused)} round" in done.err
     assert "the rounds are over after 12 rounds" in done.err
     shown = typed("iterate", "show", "noisy").out
     assert re.findall(r"^round (\d+): worse: \d+ of \d+ held-out", shown, re.MULTILINE) == refused

@@ -58,7 +58,7 @@ def test_its_name_says_which_table_it_is() -> None:
 @pytest.mark.parametrize(
     ("spec", "table", "why"),
     [
-        ("table:gen/2", FIVE, r"there is no table 'gen/2' in the store: hch iterate makes tables"),
+        ("table:gen/2", FIVE, r"there is no table 'gen/2' in the store: hch iterate list names"),
         ("table:", FIVE, r"there is no table '' in the store"),
         ("table:gen/1", None, r"there is no table 'gen/1' in the store"),
         ("table:gen/1", "{}", r"the table 'gen/1' cannot be read: hch: Field required"),
