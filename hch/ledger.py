@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from hch.errors import UsageError
 from hch.registry import Spec
 from hch.settings import reason
 from hch.types import digest
@@ -42,7 +43,10 @@ def _numbered(text: str) -> str:
 
 def _spelt(spec: str) -> str:
     """A spec without the spaces that somebody put into it."""
-    return str(Spec.parse(spec))
+    try:
+        return str(Spec.parse(spec))
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
 
 class Settings(Wire):

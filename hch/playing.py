@@ -71,5 +71,13 @@ class Playing:
 
 
 def drawn(task: Task, number: int) -> Instance:
-    """Instance `number` of a task, at its own size: the same one everywhere."""
-    return task.sample(Random(f"{task.name} {task.size} {number}"), task.size)
+    """Instance `number` of a task, at its own size: the same one everywhere.
+
+    Raises UsageError where it has none of that size.
+    """
+    try:
+        return task.sample(Random(f"{task.name} {task.size} {number}"), task.size)
+    except ValueError as error:
+        raise UsageError(
+            f"task {task.name!r} has no instance of size {task.size}: {error}"
+        ) from error

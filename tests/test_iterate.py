@@ -292,6 +292,10 @@ def test_one_setting_has_one_name_however_it_is_spelt() -> None:
         (lambda text: text.replace('"number":1,', '"number":0,', 1), "line 2: number: "),
         (lambda text: text.replace('"format":1', '"format":2', 1), "line 1: format: "),
         (lambda text: f"{text}5\n", "line 4: it: "),
+        (
+            lambda text: text.replace("permutation,size=4", ",", 1),
+            r"line 1: settings\.task: '' in",
+        ),
         (lambda text: text.replace('"name":"mine"', '"name":"other"', 1), "it is that of 'other'"),
         (
             lambda text: text.replace('"name":"mine"', '"name":"\\u001b"', 1),
@@ -340,6 +344,14 @@ def test_a_ledger_reads_back_as_it_was_written() -> None:
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Settings(task="path", **wrong)
+
+
+def test_a_size_that_a_task_does_not_have_is_told() -> None:
+    task = task_of("permutation,size=4")
+    task.size = 999
+    settings, learner = Settings(task="permutation"), registry.build("learners", Spec("table"))
+    with pytest.raises(UsageError, match="'permutation' has no instance of size 999: there are 2"):
+        list(Iteration("mine", settings, MemoryStore(), task, learner).generations(1))
 
 
 class Parrot:

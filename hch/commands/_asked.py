@@ -64,27 +64,17 @@ def check_levels(hch: HCH) -> None:
 def meant(task: Task, number: int | None) -> Instance | None:
     """The instance that a question of this task is about, if a number names one.
 
-    Raises UsageError for a task that has no facts.
+    Raises UsageError for a task that has no facts, or no instance of its size.
     """
+    from hch.playing import drawn
+
     if number is None:
         return None
     if not task.has_facts:
         raise UsageError(
             f"task {task.name!r} has no facts, since its questions say all: leave --instance out"
         )
-    return instance_of(task, number)
-
-
-def instance_of(task: Task, number: int) -> Instance:
-    """Instance `number` of a task. Raises UsageError where it has none of its size."""
-    from hch.playing import drawn
-
-    try:
-        return drawn(task, number)
-    except ValueError as error:
-        raise UsageError(
-            f"task {task.name!r} has no instance of size {task.size}: {error}"
-        ) from error
+    return drawn(task, number)
 
 
 def plays(hch: HCH) -> str:

@@ -66,6 +66,7 @@ def _series(made: Sequence[Generation]) -> dict[str, list[float]]:
     series = {
         "targets": [100 * each.targets.accuracy for each in made],
         "X": [100 * each.learned.accuracy for each in made],
+        "X: held out": [100 * each.held_out[1].accuracy for each in made],
     }
     for name in sorted({name for each in made for name in each.learned.measures}):
         pairs = [each.learned.measures.get(name, (0, 0)) for each in made]

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from hch.commands._fitting import fit, share
 from hch.commands._words import count
+from hch.playing import drawn
 from hch.protocols import Task
 from hch.safe_text import one_line
 from hch.steps import Instance
@@ -26,6 +27,11 @@ class Drawn:
     task: Task
     instance: Instance
     number: int
+
+    @classmethod
+    def of(cls, task: Task, number: int) -> Drawn:
+        """That instance of a task. Raises UsageError where it has none of its size."""
+        return cls(task, drawn(task, number), number)
 
 
 def titled(task: Task, drawn: Drawn | None, width: int) -> str:

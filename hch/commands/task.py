@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
 from typer import Argument, Context, Exit, Option, Typer
 
 from hch import registry
-from hch.commands._asked import instance_of, meant, sound
+from hch.commands._asked import meant, sound
 from hch.commands._completion import complete_task
 from hch.commands._given import check_filled
 from hch.commands._page import group
@@ -124,7 +124,7 @@ def sample(
 
     check_filled(TASK=task)
     chosen = _built(task)
-    drawn = Drawn(chosen, instance_of(chosen, instance or 0), instance or 0)
+    drawn = Drawn.of(chosen, instance or 0)
     about = drawn.instance
     law = _law(drawn, seed, count)
     asked = [(body, chosen.truth(about, chosen.parse(body))) for body in law]
@@ -217,7 +217,7 @@ def _asked(
     from hch.commands._transcripts import Drawn
 
     if question is None:
-        drawn = Drawn(task, instance_of(task, number or 0), number or 0)
+        drawn = Drawn.of(task, number or 0)
         return drawn, next(_law(drawn, seed, 1))
     about = meant(task, number or 0 if task.has_facts else number)
     return Drawn(task, about, number or 0) if about else None, sound(question)
@@ -245,7 +245,7 @@ def _about(name: str) -> dict[str, Any]:
     try:
         about, options = registry.describe("tasks", name)
         task = _built(name)
-        [example] = _law(Drawn(task, instance_of(task, 0), 0), 0, 1)
+        [example] = _law(Drawn.of(task, 0), 0, 1)
     except HchError as error:
         return {"name": name, "about": about, "missing": str(error)}
     return {
