@@ -84,7 +84,7 @@ class Loopback:
         self._reply = reply
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="loopback")
-        self._connections: set[Any] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     @property
     def origin(self) -> str:
@@ -98,7 +98,7 @@ class Loopback:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._server = self._run(asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=4096))
+        self._server = self._run(asyncio.start_server(self._meet, "127.0.0.1", 0, backlog=4096))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -111,22 +111,34 @@ class Loopback:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _close(self) -> None:
-        self._server.close()
-        for connection in self._connections:
-            connection.cancel()
+        await self._shut()
+        for serving in self._connections:
+            serving.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.sleep(0)  # an aborted transport closes its socket at the loop's next turn
+
+    async def _shut(self) -> None:
+        """Accept no more; whom a server closes on while it is being accepted is left open."""
+        here = asyncio.current_task()
+        while accepting := asyncio.all_tasks() - {here, *self._connections}:
+            await asyncio.wait(accepting)
+        self._server.close()
+
+    def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = self._loop.create_task(self._serve(reader, writer))
+        self._connections[serving] = writer
+        serving.add_done_callback(self._part)
+
+    def _part(self, served: asyncio.Task[None]) -> None:
+        self._connections.pop(served).transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(task := asyncio.current_task())
         try:
             while (request := await _read(reader)) is not None:
                 self.requests.append(request)
                 await self._answer(request, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client has left, or the test is over
-        finally:
-            self._connections.discard(task)
-            writer.transport.abort()
 
     async def _answer(self, request: Received, writer: asyncio.StreamWriter) -> None:
         reply = self._reply(request.body)

@@ -79,10 +79,10 @@ class Provider(Loopback):
     def leave(self) -> None:
         """Be reachable no more."""
         self._port = self._server.sockets[0].getsockname()[1]
-        self._server.close()
+        self._run(self._shut())
 
     def come_back(self) -> None:
-        again = asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        again = asyncio.start_server(self._meet, "127.0.0.1", self._port)
         self._server = self._run(again)
 
 
