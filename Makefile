@@ -51,7 +51,7 @@ endif
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers format integration integration-vllm faults chaos long golden bench bench-tasks bench-peers bench-vllm install clean
+.PHONY: help demo test check lint types layers format integration integration-vllm faults chaos long golden bench bench-tasks bench-laws bench-peers bench-vllm install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -101,7 +101,8 @@ chaos: $(DEV) ## try every promise in its long form, with thousands of kills, an
 
 long: $(DEV) ## run the long forms of tree against driver, and of iterations that are killed
 	$(NO_KEYS) HCH_TEST_LONG=1 $(BIN)/python -m pytest -n auto -q tests/test_amplify.py \
-		tests/test_iterate.py tests/commands/test_iterate.py -o faulthandler_timeout=600 $(ARGS)
+		tests/test_iterate.py tests/commands/test_iterate.py tests/commands/test_eval_kills.py \
+		-o faulthandler_timeout=600 $(ARGS)
 
 bench: $(DEV) ## measure trees, large runs, replay, drawing and tables, and write all that into the docs
 	$(BIN)/python -m benchmarks.tree --write $(ARGS)
@@ -114,6 +115,9 @@ bench-tasks: $(DEV) ## measure the tasks: HCH_n, iteration, errors; into the doc
 	$(BIN)/python -m benchmarks.iterate --write
 	$(BIN)/python -m benchmarks.unrolled --write
 	$(BIN)/python -m benchmarks.errors --write
+
+bench-laws: $(DEV) ## measure votes, checks and towers of Hanoi against their laws; into the docs (six minutes)
+	$(BIN)/python -m benchmarks.laws --write
 
 bench-peers: $(DEV) $(PEERS) ## measure the same tree by other libraries, each in its own environment
 	$(BIN)/python -m benchmarks.peers --write $(ARGS)

@@ -25,8 +25,8 @@ from benchmarks.tables import arguments, keep, table
 from benchmarks.tree import conditions
 from hch import registry
 from hch.agents import Query
-from hch.amplify import unrolled
 from hch.playing import Playing, drawn
+from hch.polls import unrolled
 from hch.registry import Spec
 from hch.stores.sqlite import SqliteStore
 

@@ -24,14 +24,14 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.channel import Accuracy, World, expected, of_bits
-from benchmarks.intervals import bootstrapped, wilson
 from benchmarks.tables import ROOT, keep, machine, table
 from hch import registry
 from hch.agents import Query
-from hch.amplify import unrolled
+from hch.evals.intervals import bootstrapped, wilson
 from hch.iterate import Iteration
 from hch.ledger import Settings
 from hch.playing import Playing, drawn
+from hch.polls import unrolled
 from hch.registry import Spec
 from hch.stores.memory import MemoryStore
 from hch.types import digest

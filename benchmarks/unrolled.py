@@ -25,11 +25,11 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from benchmarks.intervals import normal, wilson
 from benchmarks.tables import ROOT, keep, machine, table
 from hch import registry
 from hch.agents import Agent, Query, Response
 from hch.amplify import Amplify
+from hch.evals.intervals import normal, wilson
 from hch.playing import Playing, drawn
 from hch.types import Answer
 

@@ -9,8 +9,8 @@ as those of a task are.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from math import inf
 from typing import Any
@@ -26,48 +26,34 @@ from hch.steps import Ask, Instance, Primitive, Step, named
 from hch.types import Answer
 
 
-class Amplify:
-    """H at a level over the agent `below`; without one it is H alone, at level 0.
+class Worker(ABC):
+    """An agent that works on its questions by asking the agent `below`, where it has one.
 
-    What it was asked it remembers, so that equal questions are one piece of work: `worked` counts
-    these, `asked` the sub-questions and `primitives` those to the oracle, as often as H asks them.
-    Raises ValueError for a level that cannot be.
+    With `remembers` what it was asked once it knows from then on, so that equal questions are one
+    piece of work; else they are so in one batch only, and its memory does not grow.
     """
 
-    def __init__(
-        self,
-        playing: Playing,
-        below: Agent | None,
-        instances: Mapping[str, Instance],
-        *,
-        level: int,
-        seed: int = 0,
-        limits: Limits | None = None,
-    ) -> None:
-        if (below is None) != (level == 0):
-            raise ValueError(
-                f"level {level}: level 0 has nobody below it, every other has an agent"
-            )
+    below: Agent | None
+
+    def __init__(self, below: Agent | None, *, remembers: bool) -> None:
         self.below = below
-        self._playing = playing
-        self._render = playing.task.render
-        self._instances = instances
-        self._level = level
-        self._seed = seed
-        self._limits = limits or Limits()
-        self._guard = Guard(self._limits, level, None)
-        self._chance = Chance()
+        self._remembers = remembers
         self._known: dict[Query, Response] = {}
-        self.worked = self.asked = self.primitives = 0
+
+    @abstractmethod
+    def work(
+        self, queries: Sequence[Query], room: Room
+    ) -> Generator[list[Query], Any, list[Response]]:
+        """The work on these questions: gives what is to be asked below, and is sent the answers."""
 
     def answer(self, queries: Sequence[Query], *, most: int | None = None) -> list[Response]:
-        """H's answers. All questions go on together, so that `below` is asked by the batch.
+        """Its answers. All questions go on together, so that `below` is asked by the batch.
 
-        An amplification below is worked off here and not called, so that any number may be stacked.
+        A worker below is worked off here and not called, so that any number may be stacked.
         Raises UsageError where that takes more than `most` pieces of work, those of all of them
         together, ValueError for an agent that leaves answers out, and what a task raises.
         """
-        room = _Room(most)
+        room = Room(most)
         stack = [(self.below, self.work(queries, room))]
         told: list[Response] | None = None
         while stack:
@@ -78,7 +64,7 @@ class Amplify:
                 stack.pop()
                 told = stop.value
                 continue
-            if isinstance(agent, Amplify):
+            if isinstance(agent, Worker):
                 stack.append((agent.below, agent.work(asked, room)))
                 told = None
             else:
@@ -87,11 +73,57 @@ class Amplify:
         assert told is not None
         return told
 
+    def _fresh(self, queries: Sequence[Query]) -> list[Query]:
+        """Those of the questions that are not known yet, each once."""
+        if not self._remembers:
+            self._known = {}
+        return [query for query in dict.fromkeys(queries) if query not in self._known]
+
+    def _told(self, queries: Sequence[Query]) -> list[Response]:
+        return [self._known[query] for query in queries]
+
+
+class Amplify(Worker):
+    """H at a level over the agent `below`; without one it is H alone, at level 0.
+
+    `worked` counts its pieces of work, `asked` the sub-questions and `primitives` those to the
+    oracle, as often as H asks them. `wrapper` is where it stands in its player, as in the tree.
+    Raises ValueError for a level that cannot be.
+    """
+
+    def __init__(  # noqa: PLR0913 - its parameters are its options
+        self,
+        playing: Playing,
+        below: Agent | None,
+        instances: Mapping[str, Instance],
+        *,
+        level: int,
+        wrapper: int = 0,
+        seed: int = 0,
+        limits: Limits | None = None,
+        remembers: bool = True,
+    ) -> None:
+        super().__init__(below, remembers=remembers)
+        if (below is None) != (level == 0):
+            raise ValueError(
+                f"level {level}: level 0 has nobody below it, every other has an agent"
+            )
+        self._playing = playing
+        self._render = playing.task.render
+        self._instances = instances
+        self._level = level
+        self._seed = seed
+        self._limits = limits or Limits()
+        self._guard = Guard(self._limits, level, None)
+        self._wrapper = wrapper
+        self._chance = Chance()
+        self.worked = self.asked = self.primitives = 0
+
     def work(
-        self, queries: Sequence[Query], room: _Room
+        self, queries: Sequence[Query], room: Room
     ) -> Generator[list[Query], Any, list[Response]]:
         """The work on these questions: gives what is to be asked below, and is sent the answers."""
-        fresh = [query for query in dict.fromkeys(queries) if query not in self._known]
+        fresh = self._fresh(queries)
         room.take(len(fresh))
         self.worked += len(fresh)
         wanted: dict[Query, None] = {}
@@ -102,7 +134,7 @@ class Amplify:
             told = dict(zip(asked, (yield asked), strict=True))
             wanted = {}
             waiting = [c for c in waiting if self._goes_on(c, c.replies(told), wanted)]
-        return [self._known[query] for query in queries]
+        return self._told(queries)
 
     def _play(self, query: Query) -> Generator[Step, Any, Answer]:
         return self._playing.play(query.body, self._level, partial(self._named, query, "H"))
@@ -145,7 +177,9 @@ class Amplify:
         asking = False
         for ask in step if isinstance(step, tuple) else (step,):
             body = self._render(ask.term)
-            again = sample if ask.again is None else (*sample, (self._level, 0, ask.again))
+            again = (
+                sample if ask.again is None else (*sample, (self._level, self._wrapper, ask.again))
+            )
             query = Query(body, instance, again)
             copy.queries.append(query)
             if query in seen or not self._refuses(copy, query):
@@ -168,7 +202,7 @@ class Amplify:
         return True
 
 
-class _Room:
+class Room:
     """How many pieces of work there may still be, of so many at most; None for any number."""
 
     def __init__(self, most: int | None) -> None:
@@ -206,19 +240,3 @@ class _Copy:
                 self.calls += calls
                 answers.append(answer)
         return tuple(answers) if self.several else answers[0]
-
-
-def unrolled(
-    playing: Playing,
-    instances: Mapping[str, Instance],
-    depth: int,
-    *,
-    seed: int = 0,
-    limits: Limits | None = None,
-) -> Amplify:
-    """HCH_depth, with scripts at all levels."""
-    playing = replace(playing, reach=depth)
-    found = Amplify(playing, None, instances, level=0, seed=seed, limits=limits)
-    for level in range(1, depth + 1):
-        found = Amplify(playing, found, instances, level=level, seed=seed, limits=limits)
-    return found

@@ -99,6 +99,17 @@ def share(left: Price, keep: Price, m: int, *, last: bool) -> Price:
     return spare.map(lambda n: three_bits(n // m if last else n * 3 // (4 * m)))
 
 
+def shares(price: Price, m: int) -> Price:
+    """The least of which m equal parts, as they are given, are each at least this price."""
+    return price.map(_whole) * m
+
+
+def _whole(n: int) -> int:
+    """The smallest number with nothing below its three highest bits that is not below n."""
+    step = 1 << max(0, n.bit_length() - 3)
+    return -(-n // step) * step
+
+
 def root_grant(cap: Price, roots: int) -> Price:
     """Each root's grant: 0.9 of the cap in equal parts, at least one call and one node."""
     grant = cap.map(lambda n: n * 9 // (10 * roots))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import takewhile
 from typing import Any, cast
@@ -13,7 +13,7 @@ from hch.config import Config
 from hch.errors import ConfigError, HchError, UsageError
 from hch.events import RunStarted
 from hch.prices import price_of
-from hch.protocols import Model, Person, Strategy, Task
+from hch.protocols import Model, Person, Putting, Strategy, Task
 from hch.rates import Rate
 from hch.redaction import Redaction
 from hch.registry import PlayerSpec, Spec
@@ -29,6 +29,7 @@ class Casting:
     """What was asked for, under a configuration; the fields are those of `hch.compose.HCH`.
 
     `shelf` reads what a store keeps by name.
+    `others` go over the aliases of the configuration for players that options of strategies name.
     Everything raises UsageError or ConfigError for what cannot be built.
     """
 
@@ -41,6 +42,7 @@ class Casting:
     person: Person | None
     record: RunStarted | None = None
     shelf: Callable[[str], str | None] = lambda _: None
+    others: Mapping[str, str] = field(default_factory=dict)
     _built: dict[str, Model] = field(default_factory=dict)
 
     @cached_property
@@ -60,10 +62,6 @@ class Casting:
     def task(self) -> Task:
         """The run's task; the script plays arithmetic where none is named."""
         return cast(Task, registry.build("tasks", Spec.parse(self.task_named or "arithmetic")))
-
-    def needs_facts(self, depth: int) -> bool:
-        """Whether a script plays that can do nothing without the facts of an instance."""
-        return self.task.has_facts and any(map(self._is_scripted, self._by_level(depth)))
 
     def players(self, depth: int) -> tuple[Player, ...]:
         """Who plays each level, from 0 up."""
@@ -103,6 +101,16 @@ class Casting:
         strategies = "/".join(map(str, spec.strategies))
         return f"{strategies}@{self._build(spec.model).name}" if spec.model else strategies
 
+    def named(self, players: Iterable[Player]) -> dict[str, str]:
+        """What the names of other players stand for here, aliases resolved."""
+        found: dict[str, str] = {}
+        for player in players:
+            for name in player.others:
+                spec = self.others.get(name) or self.config.player(name)
+                if spec != name:
+                    found[name] = self._resolved(spec)
+        return found
+
     def _is_scripted(self, at: PlayerSpec | None) -> bool:
         """Whether a level's own moves are a script's."""
         strategies = (at or self._own).strategies
@@ -117,14 +125,41 @@ class Casting:
             strategies = at.strategies if at else self._own.strategies
             spec = "/".join(map(str, strategies))
             layers = tuple(self._layer(layer, reach) for layer in strategies)
+        others = self._others(spec, layers, at.model if at else None)
         if not any(layer.thinks for layer in layers):
-            return Player(spec, layers, None)
+            return Player(spec, layers, None, others)
         if model is None:
             raise ConfigError(
                 f"strategy {spec!r} thinks, and there is no model: name one by -m, such as "
                 "-m anthropic:NAME or -m openai:NAME, or set ANTHROPIC_API_KEY or OPENAI_API_KEY"
             )
-        return Player(f"{spec}@{model.name}", layers, model)
+        return Player(f"{spec}@{model.name}", layers, model, others)
+
+    def _others(
+        self, spec: str, layers: Sequence[Strategy], model: str | None
+    ) -> dict[str, Player]:
+        """The players that these strategies put questions to, thinking with the same model.
+
+        Raises UsageError where one could put questions back: it must have fewer wrappers than are
+        left further in.
+        """
+        found: dict[str, Player] = {}
+        for place, layer in enumerate(layers):
+            for name in layer.others if isinstance(layer, Putting) else ():
+                other = PlayerSpec.parse(self.others.get(name) or self.config.player(name))
+                left = len(layers) - 1 - place
+                if not left:
+                    raise UsageError(
+                        f"{spec!r} tries another strategy: write it as {spec}/factored"
+                    )
+                if len(other.strategies) - 1 >= left:
+                    raise UsageError(
+                        f"{spec!r} puts questions to {name!r}, which has "
+                        f"{len(other.strategies) - 1} wrappers, and {left} are left from there on: "
+                        "it must have fewer, or questions could go in a circle"
+                    )
+                found[name] = self._player(replace(other, model=other.model or model), None)
+        return found
 
     def _layer(self, spec: Spec, reach: int | None) -> Strategy:
         if spec.name in registry.names("models") and spec.name not in registry.names("strategies"):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,12 +14,13 @@ from pydantic import ValidationError
 
 from hch import registry
 from hch.blocking import completed
-from hch.budget import Price, root_grant
+from hch.budget import Price, parse_budget, root_grant
 from hch.caps import cap_of, check_replies, raised
 from hch.casting import Casting
 from hch.config import Config, Defaults
 from hch.errors import ConfigError, PromptError, UsageError
 from hch.events import RunStarted
+from hch.examination import Entry, Examination, check_entries
 from hch.forecast import Estimate, Unwritten, estimate
 from hch.prices import source
 from hch.prompts import PromptSet, folder, reader, shipped
@@ -26,15 +28,14 @@ from hch.protocols import Model, Person, ReplyCache, Store, Strategy
 from hch.rates import Rate
 from hch.recording import Recording, given_up
 from hch.redaction import Redaction
-from hch.registry import Spec
-from hch.roots import about, check_facts, instances_of, questioned, roots_of
-from hch.rules import Limits, Player
+from hch.registry import PlayerSpec, Spec
+from hch.roots import Plan, about, check_facts, instances_of, planned, questioned
+from hch.rules import Limits, Lineup, Player, put_to
 from hch.run import Calling, Result, Resumed, Run, Setup
 from hch.settings import is_spec
+from hch.sides import Side, by_level, checked_depth
 from hch.steps import Instance
 from hch.types import Question, Text
-
-DEEPEST = 10_000
 
 CHOSEN = ("seed", "fanout", "answer_tokens", "concurrency", "task", "prompts", "cache")
 """What the configuration says where this is not said."""
@@ -47,7 +48,10 @@ class HCH:
     `model` and `strategy` are specs (`openai:NAME`, `factored`, `direct@openai:NAME`, which brings
     its own model) or objects; with a model and no strategy it is `factored`, with neither the
     configured model, that of a key that is set, or the built-in script. `at` gives levels their own
-    players (`{"1+": "script"}`). `budget` is the run's cap (`2usd,50calls`). `store` is a spec, a
+    players (`{"1+": "script"}`), `others` say what the names of players stand for that options
+    have, such as `verify,by=NAME`, and `beside` are the further lineups of a run that asks several.
+    `budget` is the run's cap (`2usd,50calls`), and `each` every root's grant, else 0.9 of the cap
+    in equal parts. `store` is a spec, a
     path or an object; `manual` a text for every prompt; `prompts` a folder that is looked into
     before the shipped one. `answer_tokens` bounds a reply, `fanout` a node's sub-questions,
     `concurrency` an endpoint's requests in flight, `attempts` those of a call, which lasts
@@ -62,8 +66,11 @@ class HCH:
     model: str | Model | None = None
     strategy: str | Strategy | None = None
     at: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, str] = field(default_factory=dict)
+    beside: Sequence[Side] = ()
     task: str | None = None
     budget: str | None = None
+    each: str | None = None
     store: str | Store | None = None
     manual: str | None = None
     prompts: str | Path | None = None
@@ -117,10 +124,29 @@ class HCH:
         first of `instances`.
         """
         roots = self._roots(questions, context, instances)
-        self._check_cap(len(roots))
+        return self._begun(Plan(roots), instances)
+
+    def examine(
+        self,
+        questions: Sequence[Question],
+        entries: Sequence[Entry],
+        examination: Examination,
+        *,
+        instances: Sequence[Instance] = (),
+    ) -> Run:
+        """A run that puts every question to each of these entries, ready to `finish`.
+
+        An entry's lineup is this one's own (0) or that of one of `beside` (from 1).
+        """
+        check_entries(tuple(entries), len(self.lineups))
+        roots = self._roots(questions, (), instances)
+        return self._begun(Plan(roots, tuple(entries), examination), instances)
+
+    def _begun(self, plan: Plan, instances: Sequence[Instance]) -> Run:
+        self._check_cap(plan.count)
         setup = self._setup(self._prompts(), *self.cap)
         setup = replace(setup, cache=self._cache, instances=tuple(instances))
-        return Run.new(setup, self.kept_in, roots)
+        return Run.new(setup, self.kept_in, plan)
 
     async def forecast(
         self,
@@ -129,8 +155,9 @@ class HCH:
         context: Sequence[str | Text] = (),
         instance: Instance | None = None,
         fanout: int | None = None,
+        lineup: int = 0,
     ) -> Estimate:
-        """What asking this will cost; `fanout` is how many sub-questions nodes typically ask.
+        """What asking this of a lineup will cost; `fanout` is how many sub-questions nodes ask.
 
         Nothing is sent. Raises what `ask` raises before it sends anything.
         """
@@ -139,7 +166,9 @@ class HCH:
         self._check_cap(1)
         setup = replace(self._setup(self._prompts(), *self.cap), instances=instances)
         cap, rules = setup.cap, setup.rules(Unwritten())
-        return await estimate(rules, root, cap=cap, grant=root_grant(cap, 1), fanout=fanout)
+        grant = setup.grant or root_grant(cap, 1)
+        asked = setup.lineups[lineup]
+        return await estimate(rules, asked, root, cap=cap, grant=grant, fanout=fanout)
 
     def _roots(
         self,
@@ -150,7 +179,7 @@ class HCH:
         if instances:
             check_facts(self.casting.task, instances)
         asked = [self._without_keys(root) for root in questioned(questions, context)]
-        needed = self.casting.needs_facts(self.levels)
+        needed = self.casting.task.has_facts and any(map(_needs_facts, self.lineups))
         return about(asked, instances, self.casting.task if needed else None)
 
     def _without_keys(self, asked: Question) -> Question:
@@ -163,7 +192,7 @@ class HCH:
 
     def _check_cap(self, roots: int) -> None:
         cap = self.cap[0]
-        thinks = any(player.model for player in self.players)
+        thinks = bool(self._models)
         if cap.nodes < roots or (thinks and cap.calls < roots):
             raise UsageError(
                 f"the budget is less than a node and a call for each of {roots} questions"
@@ -191,7 +220,7 @@ class HCH:
         resumed = Resumed(past, cap, again)
         if not resumed.over:
             setup = replace(setup, cache=self._cache)
-        return Run(run, setup, self.kept_in, roots_of(started), resumed=resumed)
+        return Run(run, setup, self.kept_in, planned(started), resumed=resumed)
 
     def again(
         self,
@@ -205,14 +234,21 @@ class HCH:
 
         Raises ConfigError where these players are not those that the run was started with.
         """
-        players = tuple(player.spec for player in self.players)
-        if players != started.players:
-            raise ConfigError(
-                f"run {run} was started with other players: {by_level(started.players)}; "
-                f"these are {by_level(players)}"
-            )
+        for now, then in zip_longest(self.specs, (started.players, *started.lineups), fillvalue=()):
+            if now != then:
+                raise ConfigError(
+                    f"run {run} was started with other players: {by_level(then)}; "
+                    f"these are {by_level(now)}"
+                )
         setup = self._setup(PromptSet(prompt, self._wanted()), started.cap.price(), seconds)
-        return replace(setup, instances=instances_of(started, self.casting.task))
+        others = put_to(self.lineups)
+        if others != started.others:
+            told = ["; ".join(map(", ".join, found)) for found in (started.others, others)]
+            raise ConfigError(
+                f"run {run} was started with others beside: {told[0]}; these are {told[1]}"
+            )
+        instances, grant = instances_of(started, self.casting.task), started.grant.price()
+        return replace(setup, instances=instances, grant=grant)
 
     @cached_property
     def kept_in(self) -> Store:
@@ -242,15 +278,22 @@ class HCH:
 
     @cached_property
     def levels(self) -> int:
-        depth = self.config.file.defaults.depth if self.depth is None else self.depth
-        if not 0 <= depth <= DEEPEST:
-            raise UsageError(f"depth {depth} is not between 0, which is H alone, and {DEEPEST}")
-        return depth
+        return checked_depth(self.config.file.defaults.depth if self.depth is None else self.depth)
 
     @cached_property
     def cap(self) -> tuple[Price, float | None]:
         """The run's cap and its seconds; by default one of calls and tokens where a key pays."""
         return cap_of(self.budget or self.config.file.defaults.budget, self._models)
+
+    @cached_property
+    def _each(self) -> Price | None:
+        """Each root's grant, where it is said. Raises UsageError for one in seconds."""
+        if self.each is None:
+            return None
+        grant, seconds = parse_budget(self.each)
+        if seconds is not None or grant.calls < 1 or grant.nodes < 1:
+            raise UsageError(f"the grant {self.each!r} is at least a call and a node, and no time")
+        return grant
 
     @property
     def uncached(self) -> tuple[str, ...]:
@@ -275,6 +318,7 @@ class HCH:
             self.person,
             self.record,
             self._shelved,
+            self.others,
         )
 
     def _shelved(self, name: str) -> str | None:
@@ -287,12 +331,30 @@ class HCH:
         return self.casting.players(self.levels)
 
     @cached_property
+    def lineups(self) -> tuple[Lineup, ...]:
+        """Who plays each level, in this lineup and in those beside it."""
+        return (Lineup(self.players), *(side.lineup(self.casting) for side in self.beside))
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What the players' names of other players stand for."""
+        everyone = (player for lineup in self.lineups for player in lineup.everyone())
+        return self.casting.named(everyone)
+
+    @property
+    def specs(self) -> tuple[tuple[str, ...], ...]:
+        """The players of each lineup, from level 0 up."""
+        return tuple(tuple(p.spec for p in lineup.players) for lineup in self.lineups)
+
+    @cached_property
     def _models(self) -> tuple[Model, ...]:
         """Each model that plays, once."""
-        return tuple({id(p.model): p.model for p in self.players if p.model}.values())
+        models = (model for lineup in self.lineups for model in lineup.models())
+        return tuple({id(model): model for model in models}.values())
 
     def _wanted(self) -> dict[str, frozenset[str]]:
-        layers = [layer for player in self.players for layer in player.layers]
+        everyone = [player for lineup in self.lineups for player in lineup.everyone()]
+        layers = [layer for player in everyone for layer in player.layers]
         return {name: more for layer in layers for name, more in layer.prompts.items()}
 
     def _prompts(self) -> PromptSet:
@@ -303,7 +365,7 @@ class HCH:
     def _setup(self, prompts: PromptSet, cap: Price, seconds: float | None) -> Setup:
         check_replies(self._models, self.chosen.answer_tokens)
         return Setup(
-            players=self.players,
+            lineups=self.lineups,
             prompts=prompts,
             recipe=self._recipe(),
             limits=Limits(self.chosen.fanout, self.chosen.answer_tokens),
@@ -311,6 +373,7 @@ class HCH:
             manual=Text(self.redaction.text(self.manual)) if self.manual else None,
             task=self.casting.task,
             cap=cap,
+            grant=self._each,
             deadline=seconds,
             calling=Calling(self.chosen.concurrency, self.attempts, self.timeout, self.pause),
             running=self._running,
@@ -345,6 +408,12 @@ class HCH:
                 "at": dict(self.at),
                 "prompts": None if self.prompts is None else str(self.prompts),
             }
+            if self.beside:
+                recipe["named"]["beside"] = [side.named() for side in self.beside]
+        if self.named:
+            recipe["others"] = self.named
+        if self.beside:
+            recipe["beside"] = [side.recipe(self.casting) for side in self.beside]
         return {
             "depth": self.levels,
             "manual": self.manual and self.redaction.text(self.manual),
@@ -356,6 +425,12 @@ class HCH:
         }
 
 
+def _needs_facts(lineup: Lineup) -> bool:
+    """Whether somebody plays who can do nothing without the facts of an instance."""
+    specs = (PlayerSpec.parse(player.spec) for player in lineup.everyone())
+    return any(spec.strategies[-1].name in {"script", "oracle"} for spec in specs)
+
+
 def recorded_prompts(run: str, started: RunStarted) -> Callable[[str], str]:
     """What reads the prompts that a run was started with. It raises PromptError for any other."""
 
@@ -365,8 +440,3 @@ def recorded_prompts(run: str, started: RunStarted) -> Callable[[str], str]:
         return started.prompts[name]
 
     return read
-
-
-def by_level(players: Sequence[str]) -> str:
-    """`0=direct@openai:NAME, 1=factored@openai:NAME`."""
-    return ", ".join(f"{level}={player}" for level, player in enumerate(players))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from hch.budget import Price
@@ -18,12 +18,28 @@ from hch.errors import ModelError, NodeError
 from hch.events import NodeClosed, RootOpened
 from hch.protocols import Model
 from hch.replies import ended
-from hch.rules import Outcome, Rules, Seat
+from hch.rules import Lineup, Outcome, Place, Rules, Seat
 from hch.types import Answer, Completion, Question, Request, digest
-from hch.wire import Amounts, Words
+from hch.wire import Amounts, Polled, Words
 from hch.workspace import Copy
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A root to be planted: what is asked of which lineup, by `seated`.
+
+    That is told how the roots `after` ended, earlier ones by their numbers, which it waits for.
+    """
+
+    seated: Callable[[Sequence[Outcome]], tuple[Question, Lineup]]
+    after: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, question: Question, lineup: Lineup) -> Root:
+        """One that waits for nothing."""
+        return cls(lambda _: (question, lineup))
 
 
 class Engine:
@@ -82,7 +98,7 @@ class Engine:
 
     async def run(
         self,
-        roots: Iterable[Question],
+        roots: Iterable[Root],
         grant: Price,
         done: Callable[[int, Answer], None],
         *,
@@ -93,26 +109,30 @@ class Engine:
         Raises what ended the run, as itself, when every open node has been closed.
         """
         room = asyncio.Semaphore(at_once)
-        top = (len(self.rules.players) - 1, 0)
+        planted: list[asyncio.Task[Outcome]] = []
 
-        async def grow(index: int, root: Seat) -> None:
-            [outcome] = await self.open([root])
+        async def grow(index: int, root: Root) -> Outcome:
+            before = [await _result(planted[n]) for n in root.after]
+            [outcome] = await self.open([self._plant(index, *root.seated(before), grant)])
             done(index, outcome.answer)
             room.release()
+            return outcome
 
         try:
             async with asyncio.TaskGroup() as self._group:
-                for index, question in enumerate(roots):
+                for index, root in enumerate(roots):
                     await room.acquire()
-                    sample = tuple((top[0] + 1, 0, i) for i in question.sample)
-                    root = Copy(self, replace(question, sample=()), sample, top, grant)
-                    source = digest(
-                        question.text.body, [t.body for t in question.context], question.sample
-                    )
-                    self.rules.journal.write(RootOpened(index=index, key=root.key, question=source))
-                    self._group.create_task(grow(index, root))
+                    planted.append(self._group.create_task(grow(index, root)))
         except BaseExceptionGroup as group:
             raise first(group) from None
+
+    def _plant(self, index: int, question: Question, lineup: Lineup, grant: Price) -> Seat:
+        place = Place(lineup, lineup.depth)
+        sample = tuple((place.level + 1, 0, i) for i in question.sample)
+        root = Copy(self, replace(question, sample=()), sample, place, grant)
+        source = digest(question.text.body, [t.body for t in question.context], question.sample)
+        self.rules.journal.write(RootOpened(index=index, key=root.key, question=source))
+        return root
 
 
 async def _result(task: asyncio.Task[T]) -> T:
@@ -134,6 +154,7 @@ def closed(copy: Seat, outcome: Outcome) -> NodeClosed:
         reason=answer.reason,
         notes=answer.notes,
         spent=Amounts.of(outcome.spent),
+        ballot=Polled.of_ballot(answer.ballot) if answer.ballot else None,
     )
 
 

@@ -23,7 +23,7 @@ from hch.types import (
     TokenLogprob,
     Usage,
 )
-from hch.wire import Amounts, Chars, Tariff, Wire, Words
+from hch.wire import Amounts, Chars, Polled, Tariff, Wire, Words
 
 FORMAT = 1
 
@@ -34,8 +34,12 @@ Used: TypeAlias = tuple[int, int, int, int] | tuple[int, int, int, int, int]
 class RunStarted(Wire):
     """How the run was set up: enough to build it again (`setup`), its grants and its cap.
 
+    `players` are those of the first lineup, by level, and `lineups` those of the others; `others`
+    are, by lineup, who is put questions to beside it, as `NAME=PLAYER`.
     `roots` is where the root questions come from: `{"questions": [Words and context…]}`, with the
-    `instances` that they are about, if any: facts as JSON by digest.
+    `instances` that they are about, if any: facts as JSON by digest. Where each question has more
+    than the one answer, `entries` say whose, and `examination` what they are held against
+    (`hch.examination`).
     `prompts` maps the name of every prompt in use to its exact text, and `rates` every model to
     its price, None where it has no known one; `priced_by` says whose prices these are. `by_hand`
     are those models that are a person.
@@ -55,6 +59,8 @@ class RunStarted(Wire):
     rates: dict[str, Tariff | None] = Field({})
     priced_by: str = ""
     by_hand: tuple[str, ...] = ()
+    lineups: tuple[tuple[str, ...], ...] = ()
+    others: tuple[tuple[str, ...], ...] = ()
 
 
 class RootOpened(Wire):
@@ -94,7 +100,8 @@ class Thought(Wire):
 class Asked(Wire):
     """The node `parent` asked: slot numbers run over all its rounds; child, or why there is none.
 
-    `how` is `ask` for a sub-question a level down, `try` for the same question a wrapper in. `more`
+    `how` is `ask` for a sub-question a level down, `try` for the same question a wrapper in, `put`
+    for another question to another player at the same level. `more`
     further questions of the round came to the same; they have slots, and no event of their own.
     """
 
@@ -217,7 +224,10 @@ class PersonTyped(Wire):
 
 
 class NodeClosed(Wire):
-    """How a node ended, and what it spent of its grant, children included."""
+    """How a node ended, and what it spent of its grant, children included.
+
+    `ballot` is how the vote went that its answer comes from, if it comes from one.
+    """
 
     type: Literal["NodeClosed"] = "NodeClosed"
     key: str
@@ -226,10 +236,12 @@ class NodeClosed(Wire):
     reason: Chars
     notes: tuple[Chars, ...]
     spent: Amounts
+    ballot: Polled | None = None
 
     def outcome(self) -> Answer:
         text = self.answer.text() if self.answer else None
-        return Answer(self.status, text, self.reason, self.notes)
+        ballot = self.ballot.ballot() if self.ballot else None
+        return Answer(self.status, text, self.reason, self.notes, ballot)
 
 
 class RunStopped(Wire):

@@ -1,7 +1,7 @@
 """What a tree will cost, before anything is sent: the real rules, played by an imaginary H.
 
 `Forecast` is a tree (`hch.rules.Tree`) that grows one node of each kind in place of all of them:
-nodes of one level, player and grant cost alike, so a tree of any size is told in a few dozen
+nodes of one level, player, grant and size cost alike, so a tree of any size is told in a few dozen
 nodes. Strategies, prompts, grants and guards are those of the run; only the replies are made up.
 Sub-questions that the task can read are answered by its truth, each by itself, so that scripts
 above a model go their true way.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Literal
@@ -20,12 +20,13 @@ from hch.budget import UNLIMITED, Price
 from hch.engine import first
 from hch.errors import NodeError
 from hch.events import Event
+from hch.imagined import Agreeing, Dearest
 from hch.journal import Journal
 from hch.middleware import Wrapper
 from hch.protocols import Model
 from hch.rates import Rate
 from hch.replies import ended
-from hch.rules import Outcome, Player, Rules, Seat
+from hch.rules import Lineup, Outcome, Place, Rules, Seat
 from hch.steps import named
 from hch.types import Completion, Question, Request, Usage
 from hch.workspace import Copy
@@ -64,7 +65,7 @@ class Mind:
     """An imaginary H: asks `fanout` sub-questions wherever it may, or needs no help.
 
     `most` makes every reply as long as may be, the first of each form useless, and asks on to the
-    last turn.
+    last turn. How its votes and checks go is in `hch.imagined`.
     """
 
     kind: Literal["least", "typical", "most"]
@@ -99,16 +100,17 @@ class Mind:
 
     def _truth(self, request: Request) -> str | None:
         """What the task's oracle of truth says, so that a script can go on from it."""
-        task = self.rules.task
-        if task is None or not _is_readable(self.rules, request.question):
+        task, term = self.rules.task, self.rules.term(request.question)
+        if task is None or term is None:
             return None
-        instance = named(self.rules.instances, request.instance)
-        answer = task.truth(instance, task.parse(request.question))
+        answer = task.truth(named(self.rules.instances, request.instance), term)
         return answer.text.body if answer.text else None
 
     def _filled(self, schema: dict[str, Any], request: Request) -> Any:
         """A value that fits a schema: asks where that is a move, else answers."""
         if "enum" in schema:
+            if self.kind == "most" and "reject" in schema["enum"]:
+                return "reject"
             return "ask" if "ask" in schema["enum"] and self._asks(request) else _first(schema)
         match schema.get("type"):
             case "object":
@@ -145,12 +147,12 @@ class Forecast:
         self._group: asyncio.TaskGroup
         self._known: dict[object, asyncio.Task[Outcome]] = {}
 
-    async def root(self, question: Question, grant: Price) -> Price:
+    async def root(self, question: Question, lineup: Lineup, grant: Price) -> Price:
         """What a root comes to, with all below it. Raises what a run would end with, as itself."""
-        top = (len(self.rules.players) - 1, 0)
+        place = Place(lineup, lineup.depth)
         try:
             async with asyncio.TaskGroup() as self._group:
-                [outcome] = await self.open([Copy(self, question, (), top, grant)])
+                [outcome] = await self.open([Copy(self, question, (), place, grant)])
         except BaseExceptionGroup as group:
             raise first(group) from None
         return outcome.spent
@@ -171,37 +173,54 @@ class Forecast:
         return [task.result() for task in tasks]
 
     def _kind(self, copy: Seat) -> object:
-        if _is_readable(self.rules, copy.question.text.body):
+        asked, opened = copy.question, copy.opened()
+        if self.rules.term(asked.text.body) is not None:
             return copy.key
-        grant = copy.opened().grant.price().amounts()
-        return copy.level, copy.opened().wrapper, grant, len(copy.question.context)
+        place = opened.player, copy.level, opened.wrapper
+        sizes = [len(text.body) for text in (asked.text, *asked.context)]
+        return place, opened.grant.price().amounts(), *sizes
 
     async def _grow(self, copy: Seat) -> Outcome:
         try:
-            answer = ended(await copy.strategy(copy))
+            answer = await self._seated(copy).answer()
         except NodeError as error:
             answer = ended(error)
         outcome = copy.outcome(answer)
         return replace(outcome, spent=_held(outcome.spent, BEYOND))
 
+    def _seated(self, copy: Seat) -> Agreeing | Dearest:
+        if self._mind.kind == "most":
+            return Dearest(copy, self.rules.limits.answer_tokens)
+        return Agreeing(copy)
+
 
 async def estimate(
-    rules: Rules, question: Question, *, cap: Price, grant: Price, fanout: int | None
+    rules: Rules,
+    lineup: Lineup,
+    question: Question,
+    *,
+    cap: Price,
+    grant: Price,
+    fanout: int | None,
 ) -> Estimate:
     """The three bills of one question; `fanout` says how many sub-questions a typical node asks."""
     typical = min(fanout or FANOUT, rules.limits.fanout)
-    high = _priced(rules, lambda rate: rate.highest)
-    least = await Forecast(Mind("least", 1, rules)).root(question, grant)
-    middle = await Forecast(Mind("typical", typical, rules)).root(question, grant)
-    most = await Forecast(Mind("most", rules.limits.fanout, high)).root(question, UNLIMITED)
+    least = await Forecast(Mind("least", 1, rules)).root(question, lineup, grant)
+    middle = await Forecast(Mind("typical", typical, rules)).root(question, lineup, grant)
+    long = Forecast(Mind("most", rules.limits.fanout, rules))
+    most = await long.root(question, lineup.thinking_by(_dear), UNLIMITED)
     most = _held(most, cap)
-    dollars = min(most.microusd, _dearest(most, rules)) if cap.tokens != inf else most.microusd
-    return Estimate(_cheapest(least, rules), middle, replace(most, microusd=dollars))
+    dollars = min(most.microusd, _dearest(most, lineup)) if cap.tokens != inf else most.microusd
+    return Estimate(_cheapest(least, lineup), middle, replace(most, microusd=dollars))
 
 
-def _cheapest(granted: Price, rules: Rules) -> Price:
+def _rates(lineup: Lineup) -> list[Rate]:
+    return [model.rate for model in lineup.models() if model.rate]
+
+
+def _cheapest(granted: Price, lineup: Lineup) -> Price:
     """The least bill of what grants were charged so much for: they pay no cached price."""
-    rates = [player.model.rate for player in rules.players if player.model and player.model.rate]
+    rates = _rates(lineup)
     share = min((rate.lowest_share for rate in rates), default=1.0)
     if share == 1:
         return granted
@@ -210,26 +229,22 @@ def _cheapest(granted: Price, rules: Rules) -> Price:
     return replace(granted, microusd=max(least, int(granted.microusd * share - rounded)))
 
 
-def _priced(rules: Rules, change: Callable[[Rate], Rate]) -> Rules:
-    """Rules whose models have another price."""
-
-    def changed(player: Player) -> Player:
-        if player.model is None or player.model.rate is None:
-            return player
-        model = Wrapper(player.model)
-        model.rate = change(player.model.rate)
-        return replace(player, model=model)
-
-    return replace(rules, players=tuple(map(changed, rules.players)))
+def _dear(model: Model) -> Model:
+    """The model at its highest price."""
+    if model.rate is None:
+        return model
+    wrapped = Wrapper(model)
+    wrapped.rate = model.rate.highest
+    return wrapped
 
 
 def _held(price: Price, cap: Price) -> Price:
     return Price(*map(min, price.amounts(), cap.amounts()))
 
 
-def _dearest(bill: Price, rules: Rules) -> float:
+def _dearest(bill: Price, lineup: Lineup) -> float:
     """What the tokens of a bill can cost at the most."""
-    rates = [player.model.rate for player in rules.players if player.model and player.model.rate]
+    rates = _rates(lineup)
     tokens, calls = int(bill.tokens), int(bill.calls)
     return max((rate.at_most(tokens, calls) for rate in rates), default=0)
 
@@ -242,17 +257,6 @@ class Unwritten(Journal):
 
     def write(self, event: Event) -> None:
         pass
-
-
-def _is_readable(rules: Rules, body: str) -> bool:
-    """Whether the run's task can read a question."""
-    if rules.task is None:
-        return False
-    try:
-        rules.task.parse(body)
-    except ValueError:
-        return False
-    return True
 
 
 def _origins(request: Request) -> set[str]:

@@ -16,12 +16,13 @@ from typing import Any, Literal, Protocol, get_args
 
 from pydantic import ValidationError
 
+from hch.beginning import reason
 from hch.errors import UsageError
 from hch.events import FORMAT, CallFinished, Event, Record
 from hch.jsonl import decoded, dumps, encoded, unlike
 from hch.redaction import Redaction
 from hch.safe_text import one_line
-from hch.soundness import Soundness, reason
+from hch.soundness import Soundness
 from hch.wire import Wire
 
 VERSION = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from hch.budget import Price
@@ -16,6 +17,7 @@ from hch.events import (
     PrimitiveAnswered,
     Thought,
 )
+from hch.registry import PlayerSpec
 from hch.types import Answer, Question, Usage
 
 UNCLEAN = ("cut:", "fallback:")
@@ -98,6 +100,11 @@ class Node:
         return self.opened.level
 
     @property
+    def left(self) -> int:
+        """How many wrappers its player has further in."""
+        return wrappers(self.opened.player) - self.opened.wrapper
+
+    @property
     def status(self) -> str | None:
         return self.closed.status if self.closed else None
 
@@ -119,6 +126,12 @@ class Node:
     def children(self) -> list[Node]:
         """The nodes it owns, in asking order."""
         return [ask.node for ask in self.asks if ask.node and not ask.shared]
+
+
+@cache
+def wrappers(player: str) -> int:
+    """How many wrappers a player has round its innermost strategy, by its spec."""
+    return len(PlayerSpec.parse(player).strategies) - 1
 
 
 def is_clean(node: Node) -> bool:
@@ -166,6 +179,8 @@ def plain(node: Node) -> dict[str, Any]:
     closed = node.closed and node.closed.model_dump(
         exclude={"type": True, "key": True, "answer": source}
     )
+    if closed and closed["ballot"] is None:
+        del closed["ballot"]
     thoughts = []
     for thought, call in node.thoughts:
         done = call.finished if call else None

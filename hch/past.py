@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from hch import __version__
-from hch.compose import HCH, by_level, recorded_prompts
+from hch.compose import HCH, recorded_prompts
 from hch.config import Config, Defaults, File, look
 from hch.errors import ConfigError, HchError, PromptError, UsageError
 from hch.events import RunStarted
@@ -17,8 +18,10 @@ from hch.prompts import Files, folder, reader, shipped
 from hch.protocols import Person, Store
 from hch.recording import Recording
 from hch.replay import Replay
-from hch.roots import roots_of
+from hch.roots import planned
+from hch.rules import put_to
 from hch.run import Run
+from hch.sides import Side, by_level
 from hch.trace import Trace
 
 
@@ -82,7 +85,7 @@ class Past:
                 raise UsageError(f"{prompts} has none of the prompts of run {self.run}: {used}")
             read = _Edited(edited, read)
         setup = hch.again(self.run, self.started, read)
-        again = Run(self.run, setup, self.store, roots_of(self.started))
+        again = Run(self.run, setup, self.store, planned(self.started))
         return Replay(again, past, edited=prompts is not None)
 
     def changes(self, person: Person | None = None) -> list[str]:
@@ -105,16 +108,27 @@ class Past:
         named = started.setup.get("named")
         if named is None or imported:  # nothing that others name is built or looked into
             return
-        unsent = Config.read().unsent()
-        depth = len(started.players) - 1
-        now = HCH(**named, depth=depth, store=self.store, person=person, config=unsent)
+        beside = [Side(**side) for side in named.get("beside", ())]
+        now = HCH(
+            **{**named, "beside": beside},
+            depth=len(started.players) - 1,
+            task=started.setup.get("task"),
+            store=self.store,
+            person=person,
+            config=Config.read().unsent(),
+        )
         try:
-            players = tuple(player.spec for player in now.players)
+            specs, others = now.specs, put_to(now.lineups)
         except HchError as error:
             yield f"its players cannot be made any more: {error}"
         else:
-            if players != started.players:
-                yield f"its players were {by_level(started.players)}, and are {by_level(players)}"
+            for are, were in zip(specs, (started.players, *started.lineups), strict=True):
+                if are != were:
+                    yield f"its players were {by_level(were)}, and are {by_level(are)}"
+            for are, were in zip_longest(others, started.others, fillvalue=()):
+                if are != were:
+                    told = (", ".join(found) or "nobody" for found in (were, are))
+                    yield "the players beside were {}, and are {}".format(*told)
         yield from self._edited(now)
 
     def _edited(self, now: HCH) -> Iterator[str]:
@@ -135,7 +149,7 @@ class Past:
     def _recipe(self) -> dict[str, Any]:
         recipe = dict(self.started.setup)
         recipe.pop("named", None)
-        return recipe
+        return {**recipe, "beside": [Side(**side) for side in recipe.get("beside", ())]}
 
     @property
     def _kept(self) -> dict[str, Any]:

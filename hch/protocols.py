@@ -112,12 +112,26 @@ class Workspace(Protocol):
         """The answer of the task's oracle; None where the question is not primitive."""
         ...
 
+    def grade(self, question: str, answer: str) -> bool | None:
+        """Whether that is right, by the task's truth: for checks; None where it cannot tell."""
+        ...
+
     def chance(self, what: str) -> Random:
         """Randomness of this copy's own, for a purpose: the same whenever it is asked for."""
         ...
 
     async def tries(self, n: int, *context: Text, of: int | None = None) -> list[Answer]:
-        """For wrappers: n more independent tries of the own question, of at most `of` in all."""
+        """For wrappers: n more independent tries of the own question, of at most `of` in all.
+
+        Each is a copy at the same level, a wrapper further in, and is sent these texts too.
+        """
+        ...
+
+    async def put(self, question: Question, player: str) -> Answer:
+        """For wrappers: another question, a check or a judgement, to another player.
+
+        That is a copy at the same level too. `player` is one of the strategy's `others`.
+        """
         ...
 
     def quote(
@@ -132,6 +146,14 @@ class Workspace(Protocol):
 
     def below(self) -> Price:
         """The least that a sub-question as long as the own one can cost."""
+        ...
+
+    def within(self) -> Price:
+        """For wrappers: the least that a try can cost."""
+        ...
+
+    def beside(self, question: Question, player: str, coming: int = 0) -> Price:
+        """The least that such a `put` can cost, with `coming` more answers in its texts."""
         ...
 
     def note(self, note: str) -> None:
@@ -166,6 +188,32 @@ class Strategy(Protocol):
 
     def finish(self, workspace: Workspace, m: int) -> Price:
         """The worst case of replying after m more answers."""
+        ...
+
+
+@runtime_checkable
+class Putting(Protocol):
+    """A strategy that puts questions to other players than that of its level.
+
+    `others` names them, each as a player's spec or as an alias of the configuration.
+    """
+
+    @property
+    def others(self) -> tuple[str, ...]: ...
+
+
+class Scorer(Protocol):
+    """What counts as the same answer.
+
+    Answers of equal form are the same. Where others may be so too, `by` names the player that
+    judges of it (`hch.judging`); None where the forms say all.
+    """
+
+    @property
+    def by(self) -> str | None: ...
+
+    def form(self, text: str) -> str | None:
+        """What equal answers have in common; None for a text that is no such answer at all."""
         ...
 
 
@@ -244,6 +292,10 @@ class Task(Protocol):
     def measures(self, instance: Instance | None, term: Any, answer: Answer) -> Mapping[str, bool]:
         """Whether an answer is right by other measures than `grade`, of those that apply to it."""
         return {}
+
+    def kind(self, term: Any) -> str:
+        """What accuracy is told apart by, such as `height 3`: terms that are as hard; or empty."""
+        return ""
 
     def guess(self, term: Any, rng: Random) -> Answer | None:
         """A random answer of this term's type, None where nobody can guess: how H errs."""

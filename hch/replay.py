@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import zip_longest
 
 from hch.engine import Engine
@@ -19,6 +18,7 @@ from hch.events import (
 )
 from hch.journal import SAMPLED, Journal
 from hch.middleware import Recorded
+from hch.planting import planted
 from hch.protocols import Model
 from hch.rates import Rate
 from hch.recording import Recording
@@ -83,14 +83,12 @@ class Replay:
         journal = Journal(tape, run.id, lambda: 0.0)
         journal.write(run.started())
         replies = self.recording.replies
-        players = tuple(
-            replace(player, model=player.model and Recorded(Mute.of(player.model), replies))
-            for player in setup.players
-        )
-        rules = setup.rules(journal, players)
+        muted = setup.thinking_by(lambda model: Recorded(Mute.of(model), replies))
+        rules = setup.rules(journal)
+        roots = planted(run.plan, muted, rules)
         answers: dict[int, Answer] = {}
         try:
-            await Engine(rules).run(run.roots, run.grant, answers.__setitem__)
+            await Engine(rules).run(roots, run.grant, answers.__setitem__)
         except _OffRecord as off:
             raise self._divergence(off.request, Trace(tape.records)) from None
         played = Trace(tape.records)

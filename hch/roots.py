@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from hch.errors import ConfigError, UsageError
 from hch.events import RunStarted
+from hch.examination import Entry, Examination
 from hch.protocols import Task
 from hch.steps import Instance, recorded
 from hch.types import Question, Text
@@ -46,11 +48,41 @@ def about(
     return list(roots)
 
 
-def kept(roots: Sequence[Question], instances: Iterable[Instance]) -> dict[str, Any]:
-    """Roots as `RunStarted` keeps them, with the facts that they are about."""
-    source: dict[str, Any] = {"questions": [_wire(root) for root in roots]}
-    facts = {instance.digest: instance.text for instance in instances}
-    return {**source, "instances": facts} if facts else source
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run asks: each question of every entry, and how the answers are graded, if they are.
+
+    Root number `i` is question `i // len(entries)`, as entry `i % len(entries)` says.
+    """
+
+    questions: Sequence[Question]
+    entries: tuple[Entry, ...] = (Entry(),)
+    examination: Examination | None = None
+
+    @property
+    def count(self) -> int:
+        """How many roots there are."""
+        return len(self.questions) * len(self.entries)
+
+    def __iter__(self) -> Iterator[tuple[Question, Entry]]:
+        """Each root's question and entry, in order."""
+        return product(self.questions, self.entries)
+
+    def after(self, index: int) -> tuple[int, ...]:
+        """The roots that a root waits for, in the order of `Entry.after`."""
+        first = index - index % len(self.entries)
+        return tuple(first + n for n in self.entries[index - first].after)
+
+    def kept(self, instances: Iterable[Instance]) -> dict[str, Any]:
+        """As `RunStarted` keeps it, with the facts that the questions are about."""
+        source: dict[str, Any] = {"questions": [_wire(root) for root in self.questions]}
+        if facts := {instance.digest: instance.text for instance in instances}:
+            source["instances"] = facts
+        if self.entries != (Entry(),):
+            source["entries"] = [entry.model_dump(exclude_none=True) for entry in self.entries]
+        if self.examination:
+            source["examination"] = self.examination.model_dump(mode="json")
+        return source
 
 
 def _wire(question: Question) -> dict[str, Any]:
@@ -62,9 +94,9 @@ def _wire(question: Question) -> dict[str, Any]:
     }
 
 
-def roots_of(started: RunStarted) -> list[Question]:
-    """The root questions that a run was started with."""
-    return [
+def planned(started: RunStarted) -> Plan:
+    """What a run was started to ask."""
+    questions = [
         Question(
             Words(**root["text"]).text(),
             tuple(Words(**text).text() for text in root["context"]),
@@ -73,6 +105,9 @@ def roots_of(started: RunStarted) -> list[Question]:
         )
         for root in started.roots["questions"]
     ]
+    entries = tuple(Entry(**entry) for entry in started.roots.get("entries", [{}]))
+    examined = started.roots.get("examination")
+    return Plan(questions, entries, Examination(**examined) if examined else None)
 
 
 def instances_of(started: RunStarted, task: Task) -> tuple[Instance, ...]:

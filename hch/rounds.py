@@ -101,7 +101,7 @@ class Round:
         parent: str,
         before: tuple[int, int],
         known: Mapping[Question, str],
-        how: Literal["ask", "try"],
+        how: Literal["ask", "try", "put"],
     ) -> list[Asked]:
         """What is written of the round; `before` is the (slots, rounds) there were already.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import accumulate
-from typing import Protocol
+from itertools import accumulate, chain
+from typing import Any, Protocol
 
 from hch.budget import Price
 from hch.errors import LengthError, RefusalError, ReplyError
@@ -16,9 +16,9 @@ from hch.prompts import PromptSet
 from hch.protocols import Model, Strategy, Task, Workspace
 from hch.replies import without_reasoning
 from hch.steps import Instance
-from hch.types import Answer, Completion, Request, Text, digest
+from hch.types import KEPT, Answer, Completion, Request, Text, digest
 
-REASON = 2000
+REASON = KEPT
 """The characters that are kept of why a node has no answer."""
 
 
@@ -71,23 +71,105 @@ class Limits:
         if not (cut or notes or answer.notes or len(reason) > REASON):
             return answer
         noted = dict.fromkeys((*notes, *cut, *answer.notes))
-        return Answer(answer.status, text, reason[:REASON], tuple(noted))
+        return replace(answer, text=text, reason=reason[:REASON], notes=tuple(noted))
 
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """Who plays a level: strategies, outermost first, and the model that they think with."""
+    """Who plays a level: strategies, outermost first, and the model that they think with.
+
+    `others` are the players that its strategies put questions to, by the names they give them.
+    """
 
     spec: str
     layers: tuple[Strategy, ...]
     model: Model | None
+    others: Mapping[str, Player] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> str:
+        """Its spec, and who the others are, which that does not tell where they bring no model."""
+        others = ", ".join(f"{name}={other.whole}" for name, other in self.others.items())
+        return f"{self.spec} ({others})" if others else self.spec
+
+    def everyone(self) -> Iterator[Player]:
+        """This player, and all those that its questions may be put to."""
+        yield self
+        for other in self.others.values():
+            yield from other.everyone()
+
+    def thinking_by(self, change: Callable[[Model], Model]) -> Player:
+        """The same, each of them with what this makes of its model."""
+        others = {name: other.thinking_by(change) for name, other in self.others.items()}
+        return replace(self, model=self.model and change(self.model), others=others)
+
+
+@dataclass(frozen=True)
+class Lineup:
+    """Who plays each level of a tree, from 0 up."""
+
+    players: tuple[Player, ...]
+
+    @cached_property
+    def _who(self) -> tuple[str, ...]:
+        digests = accumulate((player.whole for player in self.players), digest, initial="")
+        return tuple(digests)[1:]
+
+    @property
+    def depth(self) -> int:
+        """The n of HCH_n."""
+        return len(self.players) - 1
+
+    def everyone(self) -> Iterator[Player]:
+        """Every player of it, and all those that questions may be put to."""
+        return chain.from_iterable(player.everyone() for player in self.players)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Who is put questions to, by each name that a player has for somebody."""
+        found = (f"{n}={o.whole}" for player in self.everyone() for n, o in player.others.items())
+        return tuple(dict.fromkeys(found))
+
+    def models(self) -> Iterator[Model]:
+        """What they think with."""
+        return (player.model for player in self.everyone() if player.model)
+
+    def thinking_by(self, change: Callable[[Model], Model]) -> Lineup:
+        """The same players, each with what this makes of its model."""
+        return Lineup(tuple(player.thinking_by(change) for player in self.players))
+
+    def who(self, level: int) -> str:
+        """A digest of the players of this level and all below it."""
+        return self._who[level]
+
+    def with_at(self, level: int, player: Player) -> Lineup:
+        """Another player at a level, which is the highest there is then."""
+        return Lineup((*self.players[:level], player))
+
+
+def put_to(lineups: Sequence[Lineup]) -> tuple[tuple[str, ...], ...]:
+    """Who is put questions to in each of these lineups; empty where nobody is in any."""
+    found = tuple(lineup.others for lineup in lineups)
+    return found if any(found) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a copy is in a tree: at a level, as wrapper number `wrapper` of its player."""
+
+    lineup: Lineup
+    level: int
+    wrapper: int = 0
+
+    @property
+    def player(self) -> Player:
+        return self.lineup.players[self.level]
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What holds for a whole run; `players` are by level, `instances` by their digest."""
+    """What holds for a whole run; `instances` are by their digest."""
 
-    players: tuple[Player, ...]
     prompts: PromptSet
     journal: Journal
     limits: Limits = Limits()
@@ -96,14 +178,12 @@ class Rules:
     task: Task | None = None
     instances: Mapping[str, Instance] = field(default_factory=dict)
 
-    @cached_property
-    def _who(self) -> tuple[str, ...]:
-        chain = accumulate((player.spec for player in self.players), digest, initial="")
-        return tuple(chain)[1:]
-
-    def who(self, level: int) -> str:
-        """A digest of the players of this level and all below it."""
-        return self._who[level]
+    def term(self, body: str) -> Any | None:
+        """What the run's task reads in a question; None where it cannot read it."""
+        try:
+            return self.task.parse(body) if self.task else None
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

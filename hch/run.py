@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from secrets import token_hex
 from typing import Any
@@ -27,15 +27,16 @@ from hch.middleware import (
     Retrying,
     Throttled,
 )
+from hch.planting import planted
 from hch.prompts import PromptSet
 from hch.protocols import Model, ReplyCache, Store, Task
 from hch.recording import Recording
 from hch.redaction import Redaction
-from hch.roots import kept
-from hch.rules import Limits, Player, Rules
+from hch.roots import Plan
+from hch.rules import Limits, Lineup, Rules, put_to
 from hch.steps import Instance
 from hch.trace import Trace
-from hch.types import Answer, Question, Text
+from hch.types import Answer, Text
 from hch.wire import Amounts, Tariff
 
 Watch = Callable[[Event], None]
@@ -56,10 +57,10 @@ class Setup:
     """A run's parts, put together; `recipe` is what to build them from again.
 
     `running` holds the loop of each run, by id, that uses these models now, and `cache` the replies
-    of other runs.
+    of other runs. `grant` is each root's, None for a part of the cap.
     """
 
-    players: tuple[Player, ...]
+    lineups: tuple[Lineup, ...]
     prompts: PromptSet
     recipe: dict[str, Any]
     limits: Limits = Limits()
@@ -74,11 +75,20 @@ class Setup:
     redaction: Redaction = field(default_factory=Redaction)
     cache: ReplyCache | None = None
     instances: tuple[Instance, ...] = ()
+    grant: Price | None = None
 
-    def rules(self, journal: Journal, players: tuple[Player, ...] | None = None) -> Rules:
-        """What holds for the whole run, for these players where their models are wrapped."""
+    @property
+    def models(self) -> dict[str, Model]:
+        """Everything that thinks, once, by name."""
+        return {model.name: model for lineup in self.lineups for model in lineup.models()}
+
+    def thinking_by(self, change: Callable[[Model], Model]) -> tuple[Lineup, ...]:
+        """The lineups, each of their players with what this makes of its model."""
+        return tuple(lineup.thinking_by(change) for lineup in self.lineups)
+
+    def rules(self, journal: Journal) -> Rules:
+        """What holds for the whole run."""
         return Rules(
-            players or self.players,
             self.prompts,
             journal,
             self.limits,
@@ -154,14 +164,14 @@ class Run:
         id: str,
         setup: Setup,
         store: Store,
-        roots: Sequence[Question],
+        plan: Plan,
         *,
         resumed: Resumed | None = None,
     ) -> None:
         self.id = id
         self.setup = setup
         self.store = store
-        self.roots = roots
+        self.plan = plan
         self.cap = resumed.cap if resumed else setup.cap
         self.watch: Watch | None = None
         self.endpoints: tuple[Endpoint, ...] = ()
@@ -169,9 +179,9 @@ class Run:
         self.resumed = resumed
 
     @classmethod
-    def new(cls, setup: Setup, store: Store, roots: Sequence[Question]) -> Run:
+    def new(cls, setup: Setup, store: Store, plan: Plan) -> Run:
         return cls(
-            f"{time.strftime('%y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}", setup, store, roots
+            f"{time.strftime('%y%m%d-%H%M%S', time.gmtime())}-{token_hex(3)}", setup, store, plan
         )
 
     async def finish(self) -> list[Result]:
@@ -215,11 +225,8 @@ class Run:
     async def _grow(self, journal: Journal, bill: Bill, past: Recording | None) -> list[Answer]:
         setup, answers = self.setup, dict[int, Answer]()
         models = self._wrapped(journal, bill, past)
-        players = tuple(
-            replace(player, model=player.model and models[player.model.name])
-            for player in setup.players
-        )
-        rules = setup.rules(journal, players)
+        rules = setup.rules(journal)
+        roots = planted(self.plan, setup.thinking_by(lambda model: models[model.name]), rules)
         try:
             async with AsyncExitStack() as stack:
                 if setup.cache is not None:
@@ -229,13 +236,13 @@ class Run:
                 setup.running[self.id] = asyncio.get_running_loop()
                 async with asyncio.timeout(setup.deadline) as scope:
                     await Engine(rules).run(
-                        self.roots, self.grant, answers.__setitem__, at_once=self._roots_at_once
+                        roots, self.grant, answers.__setitem__, at_once=self._roots_at_once
                     )
         except TimeoutError:
             if not scope.expired():
                 raise
             raise BillExhausted(f"the run's {setup.deadline:g} s are over") from None
-        return [answers[i] for i in range(len(self.roots))]
+        return [answers[i] for i in range(self.plan.count)]
 
     @property
     def _roots_at_once(self) -> int:
@@ -253,7 +260,7 @@ class Run:
         calling, endpoints, models = self.setup.calling, dict[str, Endpoint](), dict[str, Model]()
         retried = past is not None and past.retried
         model: Model
-        for bare in {p.model.name: p.model for p in self.setup.players if p.model}.values():
+        for bare in self.setup.models.values():
             limit = min(calling.concurrency, bare.at_once or calling.concurrency)
             shared = Endpoint(bare.endpoint, limit, calling.pause)
             endpoint = endpoints.setdefault(bare.endpoint, shared)
@@ -274,20 +281,25 @@ class Run:
     @property
     def grant(self) -> Price:
         """Each root's grant: of the cap that the run was started with."""
-        return root_grant(self.setup.cap, len(self.roots))
+        return self.setup.grant or root_grant(self.setup.cap, self.plan.count)
 
     def started(self) -> RunStarted:
         """The event that a new run begins with."""
         setup = self.setup
-        models = [player.model for player in setup.players if player.model]
+        models = list(setup.models.values())
+        first, *further = (
+            tuple(player.spec for player in lineup.players) for lineup in setup.lineups
+        )
         return RunStarted(
             version=__version__,
             setup=setup.recipe,
-            players=tuple(player.spec for player in setup.players),
+            players=first,
+            lineups=tuple(further),
+            others=put_to(setup.lineups),
             prompts=setup.prompts.texts(),
             seed=setup.seed,
-            roots=kept(self.roots, setup.instances),
-            count=len(self.roots),
+            roots=self.plan.kept(setup.instances),
+            count=self.plan.count,
             grant=Amounts.of(self.grant),
             cap=Amounts.of(setup.cap),
             rates={m.name: Tariff.of(m.rate) if m.rate else None for m in models},

@@ -16,12 +16,12 @@ from hch.prompts import FRAME
 from hch.protocols import GrantView, Model, Value
 from hch.rates import token_bound
 from hch.replies import ReplyProblem, parse
-from hch.rules import Tree
+from hch.rules import Place, Tree
 from hch.types import Completion, Path, Question, Request
 
 
 class Thinking:
-    """The thoughts of the copy at `place` (its key, level and sample path) on its question.
+    """The thoughts of the copy in a `seat` (its key, place and sample path) on its question.
 
     They are paid for out of `purse`; what is worth telling of them is added to `notes`.
     """
@@ -30,14 +30,14 @@ class Thinking:
         self,
         tree: Tree,
         question: Question,
-        place: tuple[str, int, Path],
+        seat: tuple[str, Place, Path],
         purse: Purse,
         notes: list[str],
     ) -> None:
         self._tree = tree
         self._rules = tree.rules
         self._question = question
-        self._place = place
+        self._key, self._place, self._sample = seat
         self._purse = purse
         self._notes = notes
         self._made: Drafts | None = None
@@ -90,20 +90,25 @@ class Thinking:
 
     @property
     def _model(self) -> Model:
-        model = self._rules.players[self._place[1]].model
+        model = self._place.player.model
         assert model is not None, "compose lets no strategy that thinks play without a model"
         return model
 
     @property
     def _drafts(self) -> Drafts:
         if self._made is None:
-            self._made = Drafts(self._rules, self._question, self._place, self._model)
+            self._made = Drafts(
+                self._rules,
+                self._question,
+                (self._key, self._place.level, self._sample),
+                self._model,
+            )
         return self._made
 
     async def _call(self, prompt: str, request: Request, keep: Price) -> Completion:
         if not self._purse.endless:
             self._check(self._drafts.worst(request) + keep)
-        key = self._place[0]
+        key = self._key
         self._rules.journal.write(
             Thought(parent=key, index=self._thoughts, request=request.call, prompt=prompt)
         )

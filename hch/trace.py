@@ -41,6 +41,7 @@ __all__ = ["UNCLEAN", "Ask", "Call", "Node", "Trace"]
 class Trace:
     """A run's tree: `roots`, every node by `nodes()`, every call in `calls`.
 
+    `planted` has the roots by number: some may not be opened yet, and equal ones are one node.
     `orphans` are the keys of nodes that hang on no root; there should be none.
     """
 
@@ -55,12 +56,14 @@ class Trace:
         self.cap = fold.cap
         self.calls = fold.calls
         self.times = (fold.first, fold.last)
-        self.roots = fold.tree()
+        self.planted = fold.tree()
+        self.roots = tuple(self.planted.values())
         self.orphans = fold.orphans
 
     def nodes(self) -> Iterator[Node]:
-        """Every node once, in id order."""
-        stack = list(reversed({root.key: root for root in self.roots}.values()))
+        """Every node once, in id order; a root that another root's tree owns comes with that."""
+        owned = {root.key: root for root in self.roots if "." not in root.id}
+        stack = list(reversed(owned.values()))
         while stack:
             node = stack.pop()
             yield node
@@ -210,18 +213,18 @@ class _Fold:
             case RunFinished():
                 self.finished, self.stopped = event, None
 
-    def tree(self) -> tuple[Node, ...]:
+    def tree(self) -> dict[int, Node]:
         made: dict[str, Node] = {}
-        roots = tuple(
-            self._grow(key, str(index), made)
+        roots = {
+            index: self._grow(key, str(index), made)
             for index, key in sorted(self._roots.items())
             if key in self._opened
-        )
+        }
         dropped = dict(made)
         for key in self._superseded & self._opened.keys():
             self._grow(key, "", dropped)
         self.orphans = set(self._opened) - set(dropped)
-        for node in sorted(made.values(), key=lambda n: (n.level, -n.opened.wrapper)):
+        for node in sorted(made.values(), key=lambda n: (n.level, n.left)):
             node.clean = is_clean(node)
         return roots
 

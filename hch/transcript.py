@@ -12,8 +12,9 @@ from random import Random
 from typing import Any
 
 from hch.agents import Agent, Query, Response
-from hch.amplify import Amplify, unrolled
+from hch.amplify import Amplify
 from hch.playing import Playing
+from hch.polls import unrolled
 from hch.protocols import Task
 from hch.steps import Ask, Instance, Primitive, Step, named
 from hch.types import Answer

@@ -15,6 +15,9 @@ Finish: TypeAlias = Literal["stop", "length", "refusal", "content_filter"]
 Path: TypeAlias = tuple[tuple[int, int, int], ...]
 """An absolute sample path: one (asker's level, wrapper index, i) for each `again(i)` or try i."""
 
+KEPT = 2000
+"""The characters that are kept of an answer in a ballot, and of why an answer was rejected."""
+
 
 _ENCODE = JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
 
@@ -82,16 +85,40 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Ballot:
+    """How tries voted: each answer with its votes; what won is first, then what has the most.
+
+    `tries` were made, of at most `of`; those that failed, were refused or discarded have no vote.
+    """
+
+    votes: tuple[tuple[str, int], ...]
+    tries: int
+    of: int
+
+    @property
+    def confidence(self) -> float:
+        """The share of the tries that voted for what won, or has the most; 0 without any vote."""
+        return self.votes[0][1] / self.tries if self.votes else 0.0
+
+    @property
+    def saved(self) -> int:
+        """The tries that were not needed any more."""
+        return self.of - self.tries
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """How a node ended, and with what. `refused` is for a question that got no node.
 
     `notes` say what was not as it should be: `cut: …` and `fallback: …` make a tree not clean.
+    `ballot` is how the vote went that it comes from, where it comes from one.
     """
 
     status: Status | Literal["refused"]
     text: Text | None = None
     reason: str = ""
     notes: tuple[str, ...] = ()
+    ballot: Ballot | None = None
 
     @property
     def answered(self) -> bool:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, InstanceOf, PlainSerializer, PlainVa
 
 from hch.budget import Price
 from hch.rates import Rate
-from hch.types import Text
+from hch.types import Ballot, Text
 
 Chars: TypeAlias = InstanceOf[str]
 """Any Python string: unlike pydantic's own, lone surrogates pass."""
@@ -91,6 +91,21 @@ class Tariff(PerToken):
     def rate(self) -> Rate:
         longer = tuple((above, long.rate()) for above, long in self.longer)
         return replace(super().rate(), longer=longer)
+
+
+class Polled(Wire):
+    """A `Ballot` on the wire."""
+
+    votes: tuple[tuple[Chars, int], ...]
+    tries: int
+    of: int
+
+    @classmethod
+    def of_ballot(cls, ballot: Ballot) -> Polled:
+        return cls(votes=ballot.votes, tries=ballot.tries, of=ballot.of)
+
+    def ballot(self) -> Ballot:
+        return Ballot(self.votes, self.tries, self.of)
 
 
 class Words(Wire):

@@ -8,6 +8,8 @@ import sys
 from typing import get_type_hints
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hch import HCH, ScriptedModel, registry
 from hch.agents import Learned, Query, Row
@@ -16,9 +18,16 @@ from hch.stores.memory import MemoryStore
 from hch.types import Answer, Text
 from tests.support import Plan, ask, check_tree, regular
 
-FOLDERS = ("models", "strategies", "stores", "tasks", "learners", "commands")
+FOLDERS = ("models", "strategies", "stores", "tasks", "learners", "scorers", "commands")
 PLUGINS = [(kind, name) for kind in FOLDERS for name in registry.names(kind)]
 STRATEGIES = registry.names("strategies")
+ALONE = [
+    name
+    for name in STRATEGIES
+    if not any(hasattr(registry.load("strategies", name), said) for said in ("WRAPS", "CHECKS"))
+]
+"""Those that answer any question by themselves; of the wrappers see `tests/test_wrappers.py`."""
+
 LEARNERS = registry.names("learners")
 
 
@@ -41,7 +50,7 @@ def test_the_prompts_of_a_strategy_have_the_placeholders_that_it_names(name):
 
 
 @pytest.mark.parametrize("depth", [0, 1, 3])
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", ALONE)
 def test_a_strategy_answers_at_every_depth(name, depth):
     result = ask(regular(2), "What is 2 + 3?", strategy=name, depth=depth)
     assert (result.status, result.clean) == ("answered", True)
@@ -50,7 +59,7 @@ def test_a_strategy_answers_at_every_depth(name, depth):
 @pytest.mark.parametrize(
     "budget", ["1calls", "3calls", "900tokens", "3ktokens", "1nodes", "9nodes"]
 )
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", ALONE)
 def test_a_strategy_ends_under_any_cap_and_within_it(name, budget):
     for seed in range(8):
         trace = ask(
@@ -66,7 +75,7 @@ def test_a_strategy_ends_under_any_cap_and_within_it(name, budget):
         assert trace.roots[0].opened.grant.price().covers(trace.roots[0].spent)
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", ALONE)
 def test_a_strategy_that_is_given_its_least_is_not_truncated(name):
     for tokens in (200, 400, 800, 1600):
         result = ask(
@@ -122,6 +131,15 @@ def test_without_any_rows_nothing_is_known(name):
         ("unanswered", None, 0)
     }
     assert agent.answer([]) == []
+
+
+@pytest.mark.parametrize("name", registry.names("scorers"))
+@given(text=st.text())
+def test_a_scorer_takes_any_text_and_says_the_same_of_it_again(name, text):
+    first, second = (registry.build("scorers", registry.Spec(name)) for _ in range(2))
+    assert first.form(text) == first.form(text) == second.form(text)
+    assert first.form(text) != ""
+    assert first.form("") is first.form(" \n") is None
 
 
 @pytest.mark.parametrize("name", registry.names("commands"))

@@ -42,9 +42,16 @@ def typed(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_page_shows_a_model_a_strategy_and_a_task() -> None:
-    assert list(SHOWN) == ["hch/models/echo.py", "hch/strategies/twice.py", "hch/tasks/parity.py"]
-    assert len([line for line in SHOWN["hch/tasks/parity.py"].splitlines() if line.strip()]) <= 40
+def lines(path: str) -> int:
+    return len([line for line in SHOWN[path].splitlines() if line.strip()])
+
+
+def test_the_page_shows_a_plugin_of_each_kind_in_a_few_lines() -> None:
+    wrapper, task, scorer = "strategies/insist", "tasks/parity", "scorers/yesno"
+    names = ["models/echo", "strategies/twice", wrapper, task, scorer]
+    assert list(SHOWN) == [f"hch/{name}.py" for name in names]
+    assert lines(f"hch/{task}.py") <= 40
+    assert max(lines(f"hch/{name}.py") for name in (wrapper, scorer)) <= 30
 
 
 @pytest.mark.parametrize("about", re.findall("(?ms)^`hch/.*?```python", PAGE))
@@ -80,8 +87,24 @@ def test_the_task_goes_through_tree_and_loop(checkout: Path) -> None:
     assert alone.stdout == truth
 
 
-def test_the_contract_tests_cover_it(checkout: Path) -> None:
-    words = shlex.split("-q -p no:cacheprovider tests/test_tasks_contract.py -k parity")
-    done = typed(checkout, "pytest", *words)
+def test_the_wrapper_and_the_scorer_do_what_the_page_says(checkout: Path) -> None:
+    about = ("ask", "What is 2+3?", "-s", "insist/script", "--depth", "1", "--json")
+    done = json.loads(typed(checkout, "hch", *about).stdout)
+    assert (done["answer"], done["clean"]) == ("5", True)
+    vote = ("ask", "No, or yes", "-m", "echo", "-s", "vote,scorer=yesno/direct", "--depth", "0")
+    assert typed(checkout, "hch", *vote).stdout == "No, or yes\n"
+    assert typed(checkout, "hch", *["ask", "Perhaps", *vote[2:]]).returncode == 1
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        "tests/test_tasks_contract.py -k parity",
+        "tests/test_contracts.py -k 'yesno or insist or twice or echo'",
+        "tests/test_wrappers.py -k 'insist and (direct or twice)'",
+    ],
+)
+def test_the_contract_tests_cover_it(which: str, checkout: Path) -> None:
+    done = typed(checkout, "pytest", *shlex.split(f"-q -p no:cacheprovider {which}"))
     assert done.returncode == 0, done.stdout
     assert re.search(r"[1-9]\d* passed", done.stdout)

@@ -19,11 +19,12 @@ import pytest
 
 from benchmarks import errors
 from benchmarks.channel import distinct, expected, gain, majority, of_bits, rate
-from benchmarks.intervals import bootstrapped, normal, wilson
 from hch import registry
 from hch.agents import Agent, Query, Response
-from hch.amplify import Amplify, unrolled
+from hch.amplify import Amplify
+from hch.evals.intervals import bootstrapped, normal, wilson
 from hch.playing import Playing, drawn
+from hch.polls import unrolled
 from hch.protocols import Task
 from hch.steps import Instance
 from hch.tasks.permutation import Power

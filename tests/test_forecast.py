@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pytest
 from pydantic import SecretStr
@@ -15,6 +16,7 @@ from hch.budget import Price
 from hch.config import Config
 from hch.errors import ConfigError, UsageError
 from hch.forecast import CHARACTERS, Estimate
+from hch.judging import CHECKING, MATCHING
 from hch.rates import Rate
 from hch.types import Usage, digest
 from tests.support import answering, asking, decomposition, memory, regular
@@ -204,3 +206,137 @@ async def test_an_empty_question_and_a_cap_without_a_price_are_refused() -> None
     hch = HCH(model="openai:nobody-knows-it", budget="1usd", store=memory(), config=config)
     with pytest.raises(ConfigError, match=r"no known price.*\[prices\]"):
         await hch.forecast(ROOT)
+
+
+LONGEST = 300
+"""Tokens of the longest reply where there are votes and checks."""
+
+CONTEXT = ("As far as is known.",)
+
+Manner = Literal["agree", "differ", "reject", "sway", "ramble"]
+
+
+@dataclass(frozen=True)
+class Wayward:
+    """A mind that votes and is checked in one manner, each time as its seed has it.
+
+    It agrees with itself in few words, says something else each time, rejects whatever it checks,
+    sways between three answers and two verdicts, or rambles, so that little of it can be read.
+    But for the first it is charged as much as a request and a reply can be.
+    """
+
+    manner: Manner
+    seed: int = 0
+
+    def __call__(self, request: Request) -> Completion | str:
+        rng = Random(digest(self.seed, request.key("")))
+        if self.manner == "agree":
+            return self._said(request, "5", "ACCEPT", "1", ())
+        name = "abc"[rng.randrange(3)] if self.manner == "sway" else f"{rng.randrange(10**6)} "
+        words = name.ljust(LONGEST - 60, "0")
+        accepts = self.manner == "differ" or (self.manner == "sway" and rng.random() < 0.4)
+        texts = sum(part.origin.startswith("context ") for part in request.messages[-1].parts)
+        known = max(0, texts - 2)  # of the texts of a judge
+        matches = str(rng.randrange(known + 1)) if self.manner == "sway" else str(known // 2)
+        verdict = "ACCEPT" if accepts else f"REJECT: {words}"
+        said = self._said(request, words, verdict, matches, (words[:100], words[:99]))
+        if self.manner == "ramble" and rng.random() < 0.5:
+            said = rng.choice(["", words, "CANNOT ANSWER: nobody knows", f"{{{said}"])
+        return Completion(said, usage=Usage(request.bound, LONGEST))
+
+    def _said(
+        self, request: Request, words: str, verdict: str, matches: str, asked: tuple[str, ...]
+    ) -> str:
+        form = request.form.name if request.form else ""
+        if form == "Decomposition":
+            return decomposition(*asked)
+        if form == "Checked":
+            said, _, reason = verdict.partition(": ")
+            return json.dumps({"reason": reason, "verdict": said.lower()})
+        said = {CHECKING: verdict, MATCHING: matches}.get(request.question, words)
+        return answering(said, form) if form else said
+
+    async def ask(self, strategy: str, question: str, depth: int = 0) -> tuple[str, Price, Price]:
+        """The status, what the root truly spent, and the least or the most that is foretold."""
+        hch = HCH(depth, ScriptedModel(self), strategy, {"0": "vote,k=2/direct"} if depth else {},
+                  store=memory(), answer_tokens=LONGEST)  # fmt: skip
+        told = await hch.forecast(question, context=CONTEXT)
+        result = await hch.ask(question, context=CONTEXT)
+        spent = result.trace.roots[0].spent
+        assert spent is not None
+        return result.status, spent, told.least if self.manner == "agree" else told.most
+
+
+WRAPPERS = [
+    "vote,k=3", "vote,k=2,ties=none", "vote,k=3,scorer=model",
+    "vote,ahead=1,most=3", "vote,ahead=2,most=5", "vote,ahead=2,most=5,batch=3",
+    "vote,ahead=2,most=4,batch=2,scorer=model",
+    "verify", "verify,tries=3,by=direct", "verify,by=factored", "verify,by=consult",
+    "verify,by=oracle",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("inner", ["direct", "factored", "script"])
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+async def test_votes_and_checks_take_what_is_between_the_least_and_the_most(
+    wrapper: str, inner: str
+) -> None:
+    rng = Random(digest(wrapper, inner))
+    over = rng.choice([other for other in WRAPPERS if other.partition(",")[0] != wrapper])
+    question = "What is (2 + 3) * (4 - 1)?" if inner == "script" or rng.random() < 0.5 else ROOT
+    for manner in get_args(Manner):
+        mind = Wayward(manner, rng.randrange(10**6))
+        for strategy, depth in ((f"{wrapper}/{inner}", 1), (f"{over}/{wrapper}/{inner}", 0)):
+            status, spent, told = await mind.ask(strategy, question, depth)
+            if manner != "agree":
+                assert told.covers(spent), (strategy, question, manner, told, spent)
+            elif status == "answered":
+                assert spent.covers(told), (strategy, question, told, spent)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "calls", "manner"),
+    [
+        ("vote,k=3/direct", 3, "differ"),
+        ("vote,ahead=3/direct", 30, None),
+        ("vote,ahead=3,batch=4/direct", 30, None),
+        ("vote,k=3,scorer=model/direct", 5, "differ"),
+        ("vote,ahead=2,most=4,scorer=model/direct", 7, "differ"),
+        ("verify,by=direct/direct", 4, "reject"),
+        ("verify,tries=4,by=direct/direct", 8, "reject"),
+        ("verify,by=oracle/direct", 2, "reject"),
+        ("vote,k=3/verify,by=direct/direct", 12, "reject"),
+        ("verify,by=direct/vote,k=3,scorer=model/direct", 12, "reject"),
+        ("verify/vote,k=3,scorer=model/direct", 14, None),
+    ],
+)
+async def test_the_most_of_votes_and_checks_is_hardly_more_than_there_can_be(
+    strategy: str, calls: int, manner: Manner | None
+) -> None:
+    _, spent, told = await Wayward(manner or "sway").ask(strategy, "What is 2 * 3?")
+    assert told.calls == calls
+    if manner is not None:
+        assert spent.calls == calls
+        assert 1.25 * spent.tokens >= told.tokens >= spent.tokens
+
+
+@pytest.mark.parametrize(
+    ("strategy", "reply", "calls"),
+    [
+        ("vote,k=5,scorer=choice/direct", "B", 3),
+        ("vote,k=5,scorer=numeric/direct", "It is 7.", 3),
+        ("vote,k=4,fits=[a-z]+/direct", "no", 3),
+        ("vote,k=5,longer=20/direct", "no", 3),
+        ("vote,ahead=2,scorer=choice/direct", "B", 2),
+        ("vote,ahead=2,batch=3,scorer=choice/direct", "B", 3),
+        ("vote,ahead=3,scorer=model/direct", "B", 3),
+        ("verify,by=direct/vote,k=2,scorer=choice/direct", "B", 3),
+    ],
+)
+async def test_a_vote_is_foretold_whatever_form_of_answers_it_takes(
+    strategy: str, reply: str, calls: int
+) -> None:
+    hch = HCH(0, ScriptedModel(lambda request: reply), strategy, store=memory())
+    told, result = await hch.forecast(ROOT), await hch.ask(ROOT)
+    assert result.trace.bill.calls == told.least.calls == told.typical.calls == calls
+    assert told.most.calls > calls

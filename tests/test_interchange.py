@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from hch import HCH, ScriptedModel, Trace
+from hch.beginning import Recipe
 from hch.blocking import completed
 from hch.errors import HchError, UsageError
 from hch.events import Event, Record, RootOpened, RunFinished, RunResumed
@@ -27,7 +28,7 @@ from hch.interchange import LONGEST, Export, lines
 from hch.jsonl import decoded, encoded, unlike
 from hch.protocols import Store
 from hch.redaction import Redaction
-from hch.soundness import Recipe, Soundness
+from hch.soundness import Soundness
 from hch.stores.memory import MemoryStore
 from hch.stores.sqlite import SqliteStore
 from tests.hostile_imports import FILES, GOOD, RUN, begun, exported, whole

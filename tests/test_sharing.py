@@ -11,8 +11,9 @@ import pytest
 from benchmarks import again
 from hch import HCH, registry
 from hch.agents import Query
-from hch.amplify import Amplify, unrolled
+from hch.amplify import Amplify
 from hch.playing import Playing, drawn
+from hch.polls import unrolled
 from hch.protocols import Task
 from hch.steps import Instance
 from tests.commands.terminal import hch

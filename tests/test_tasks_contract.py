@@ -18,9 +18,9 @@ import pytest
 
 from hch import registry
 from hch.agents import Query
-from hch.amplify import unrolled
 from hch.errors import ConfigError
 from hch.playing import Playing, drawn
+from hch.polls import unrolled
 from hch.protocols import Task
 from hch.roots import check_facts
 from hch.steps import Ask, Instance, Primitive, Step
@@ -213,6 +213,15 @@ def test_a_guess_is_of_the_type_of_its_question(task: Task, cases: list[Case]) -
             assert first == second
             for guess in (first, *(task.guess(term, rng) for _ in range(5))):
                 assert guess is None or task.valid(term, guess)
+
+
+def test_every_term_has_a_kind_that_is_a_plain_word_or_two(task: Task, cases: list[Case]) -> None:
+    for case in cases:
+        for term in (case.term, *(step.term for step in steps(task, case))):
+            kind = task.kind(term)
+            assert kind == task.kind(task.parse(task.render(term)))
+            assert kind.isprintable()
+            assert len(kind) <= 40
 
 
 def test_what_is_sampled_is_an_instance(task: Task, cases: list[Case]) -> None:

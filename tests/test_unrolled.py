@@ -10,9 +10,9 @@ from statistics import NormalDist
 import pytest
 
 from benchmarks import unrolled
-from benchmarks.intervals import Z, normal, wilson
 from benchmarks.tables import kept
 from benchmarks.unrolled import DEEP, NOTHING, Case, asked
+from hch.evals.intervals import Z, normal, wilson
 
 
 @pytest.mark.parametrize(

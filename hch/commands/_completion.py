@@ -55,6 +55,19 @@ def complete_iteration(ctx: Context) -> Found:
         return [(name, "") for name in names(kept_in)]
 
 
+def complete_scorer(incomplete: str) -> Found:
+    return list(_specs("scorers", incomplete))
+
+
+def complete_evaluation(ctx: Context) -> Found:
+    """The ids of the evaluations that are kept, newest first."""
+    from hch.commands._comparisons import evaluations
+    from hch.compose import HCH
+
+    with closing(HCH(store=ctx.params.get("store")).kept_in) as kept_in:
+        return [(e["run"], f"{e['status']}: {e['source']}") for e in evaluations(kept_in)][:NEWEST]
+
+
 def complete_model(incomplete: str) -> Found:
     """Models, aliases, options after a comma, and files or tables after a colon."""
     return list(_models(incomplete))

@@ -37,7 +37,7 @@ def foreseen(
     coming = hch.forecast(question, context=context, instance=instance, fanout=fanout)
     estimate = asyncio.run(coming)
     if as_json:
-        say_json(_as_object(hch, estimate))
+        say_json(as_object(hch, estimate))
     else:
         say("\n".join(_page(hch, estimate, fanout)))
 
@@ -48,7 +48,7 @@ def _page(hch: HCH, estimate: Estimate, fanout: int | None) -> Iterator[str]:
     rows: list[tuple[str, ...]] = [HEAD]
     prices = (estimate.least, estimate.typical, estimate.most)
     for name, price in zip(("least", "typical", "most"), prices, strict=True):
-        rows.append((name, *_cells(price, priced=priced)))
+        rows.append((name, *cells(price, priced=priced)))
     sizes = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
     for row, note in zip(rows, ("", *_notes(hch, estimate, fanout)), strict=True):
         first = f"{row[0]:{sizes[0]}}"
@@ -90,7 +90,7 @@ def _notes(hch: HCH, estimate: Estimate, fanout: int | None) -> tuple[str, str, 
     )
 
 
-def _cells(price: Price, *, priced: bool) -> tuple[str, ...]:
+def cells(price: Price, *, priced: bool) -> tuple[str, ...]:
     """The amounts in the order of `HEAD`; one at which counting ends has a `+`."""
     from hch.forecast import BEYOND
 
@@ -105,7 +105,7 @@ def _whole(n: float) -> str:
     return f"{int(n):,}" if n < 1e6 else short(n)
 
 
-def _as_object(hch: HCH, estimate: Estimate) -> dict[str, Any]:
+def as_object(hch: HCH, estimate: Estimate) -> dict[str, Any]:
     """The three bills; dollars are None where a model has no known price."""
     cap = {name: None if n == inf else n for name, n in asdict(hch.cap[0]).items()}
     bills: dict[str, Any] = {}

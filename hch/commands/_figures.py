@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from hch.commands._report import unknown
+from hch.commands._report import of_ballot, unknown
 from hch.events import Thought
 from hch.trace import Call, Node, Trace
 from hch.wire import Amounts, Words
@@ -51,6 +51,7 @@ def _node(node: Node) -> dict[str, Any]:
         "answer": closed.answer.body if closed and closed.answer else None,
         "reason": closed.reason if closed else "",
         "notes": list(closed.notes) if closed else [],
+        **of_ballot(closed.ballot.ballot() if closed and closed.ballot else None),
         "grant": opened.grant.model_dump(),
         "spent": Amounts.of(node.spent).model_dump(),
         "opened": node.at,

@@ -77,13 +77,17 @@ class Children:
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A copy of HCH_level, open or lately closed; level -1: it was asked and has not begun."""
+    """A copy of HCH_level, open or lately closed; level -1: it was asked and has not begun.
+
+    `model` is the name of what it thinks with, if it does.
+    """
 
     key: str
     parent: Node | None
     slot: int
     question: str
     level: int = -1
+    model: str = ""
     since: float = 0.0
     call: Call | None = None
     children: Children | None = None
@@ -197,6 +201,7 @@ class Growth:
         node = self.nodes.get(event.key)
         if node is not None:
             node.level, node.since = event.level, self._clock()
+            node.model = event.player.partition("@")[2]
             node.question = event.question.body[:SHOWN]
 
     def _close(self, event: NodeClosed) -> None:

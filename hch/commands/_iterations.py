@@ -96,13 +96,13 @@ def show(
     """
     from hch.commands._generations import lines
     from hch.commands._iterating import flags
-    from hch.commands._plot import figure
+    from hch.commands._plot import ledger_figure
     from hch.commands._running import Place
     from hch.compose import HCH
     from hch.iterate import read
 
     check_filled(NAME=name, store=store, plot=plot)
-    draw = figure(plot)
+    draw = ledger_figure(plot)
     with closing(HCH(store=store).kept_in) as kept_in:
         ledger, place = read(kept_in, name), Place.of(store, kept_in)
     draw(ledger)

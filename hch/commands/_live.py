@@ -154,11 +154,15 @@ class LiveTree:
         else:
             state.insert(0, Text())
         room = height - len(state)
-        tree = self._tree(rows(self._growth.top, room), width, now)
-        found = [*tree, *[Text()] * (room - len(tree)), *state]
+        body = self.body(room, width, now)
+        found = [*body, *[Text()] * (room - len(body)), *state]
         for line in found:
             line.truncate(width)
         return found
+
+    def body(self, room: int, width: int, now: float) -> list[Text]:
+        """What is above how the run goes, in so many lines at most: the tree."""
+        return self._tree(rows(self._growth.top, room), width, now)
 
     def _spin(self, now: float) -> str:
         return self._spinner[int(now / TURN) % len(self._spinner)]
@@ -167,7 +171,7 @@ class LiveTree:
         """How to stop, which run it is, and who plays."""
         if self._run is None:
             return Text(fit(f"  {HELP}", width), "dim")
-        who = players([player.spec for player in self._run.setup.players])
+        who = players([player.spec for player in self._run.setup.lineups[0].players])
         right = fit(f"{self._run.id}  {self._shown(who, SHOWN)}", width - len(HELP) - 6)
         if not right.startswith(self._run.id):
             right = ""

@@ -160,11 +160,11 @@ class PersonAtTerminal:
         if call is None or call.state == "done":
             return node.children is None or not node.children.awaited
         if call.state == "queued":
-            return self._plays(node.level)
+            return self._plays(node.model)
         return call.person and call.request not in self._here
 
-    def _plays(self, level: int) -> bool:
-        model = self._run.setup.players[level].model if self._run is not None else None
+    def _plays(self, name: str) -> bool:
+        model = self._run.setup.models.get(name) if self._run is not None else None
         return model is not None and model.by_hand
 
     def _waiting(self) -> int:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hch.errors import ConfigError, UsageError
 from hch.ledger import Generation, Ledger
 
+T = TypeVar("T")
+
 KINDS = (".png", ".svg", ".pdf")
 
 _UNDATED = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-"""What keeps the time out of a file, so that the same ledger gives the same bytes."""
+"""What keeps the time out of a file, so that the same figures give the same bytes."""
 
 
-def figure(path: str | None) -> Callable[[Ledger], None]:
-    """What draws a ledger into that file; nothing where there is none.
+def ledger_figure(path: str | None) -> Callable[[Ledger], None]:
+    """What draws a ledger into that file; nothing where there is none. Raises as `figure` does."""
+    return figure(path, lambda drawn, ledger: _draw(drawn.add_subplot(), ledger), (7, 4))
+
+
+def figure(
+    path: str | None, draw: Callable[[Any, T], None], size: tuple[float, float]
+) -> Callable[[T], None]:
+    """What draws something into that file, so many inches large; nothing where there is none.
 
     Raises UsageError for a file of another kind or in no folder, ConfigError without matplotlib.
     """
@@ -28,19 +37,21 @@ def figure(path: str | None) -> Callable[[Ledger], None]:
     if not file.parent.is_dir():
         raise UsageError(f"--plot {path}: there is no folder {file.parent}")
     try:
+        from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
         raise ConfigError("--plot needs matplotlib: pip install 'hch[plot]'") from error
 
-    def draw(ledger: Ledger) -> None:
-        drawn = Figure(figsize=(7, 4), layout="constrained")
-        _draw(drawn.add_subplot(), ledger)
+    def save(what: T) -> None:
+        drawn = Figure(figsize=size, layout="constrained")
+        draw(drawn, what)
         try:
-            drawn.savefig(file, metadata=_UNDATED.get(file.suffix.lower()))
+            with rc_context({"svg.hashsalt": "hch"}):  # else the ids in it are random
+                drawn.savefig(file, metadata=_UNDATED.get(file.suffix.lower()))
         except OSError as error:
             raise UsageError(f"--plot {path} cannot be written: {error.strerror}") from error
 
-    return draw
+    return save
 
 
 def _draw(axes: Any, ledger: Ledger) -> None:

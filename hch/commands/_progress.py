@@ -25,6 +25,9 @@ from hch.run import Run
 if TYPE_CHECKING:
     from rich.live import Live
 
+    from hch.commands._evaluating import Gauge
+    from hch.commands._live import LiveTree
+
 FIRST = 0.4
 """Seconds before the first drawing, so that a quick run draws nothing."""
 
@@ -55,10 +58,15 @@ class Progress:
     ) -> None:
         self.begun = False
         self.started = perf_counter()
-        models = [player.model for player in run.setup.players if player.model] if run else []
+        models = run.setup.models.values() if run else ()
         self.growth = Growth(people={model.name for model in models if model.by_hand})
         if run is not None and run.resumed and not quiet:
             self.growth.remember(run.resumed.past.trace)
+        self._gauge: Gauge | None = None
+        if run is not None and run.plan.examination and not quiet:
+            from hch.commands._evaluating import Gauge
+
+            self._gauge = Gauge(run, self.growth)
         self._run = run
         self._texts = texts
         self._quiet = quiet
@@ -72,6 +80,8 @@ class Progress:
     def watch(self, event: Event) -> None:
         """Take one event; cheap, since every event of a run comes here."""
         self.growth.take(event)
+        if self._gauge is not None:
+            self._gauge.take(event)
         if not self.begun and isinstance(event, RootOpened):
             self._begin()
 
@@ -118,7 +128,8 @@ class Progress:
 
     def line(self) -> str:
         """What there is so far, and what it waits for."""
-        so_far = (*totals(self.growth, self._run), seconds(self.elapsed))
+        answers = self._gauge.line() if self._gauge else ""
+        so_far = (answers, *totals(self.growth, self._run), seconds(self.elapsed))
         return listed((*so_far, *Waiting(self.growth, self._run).in_all(monotonic())))
 
     def _begin(self) -> None:
@@ -147,11 +158,21 @@ class Progress:
         rest = REDRAWN
         if self.begun and takes_more(sys.stderr):
             if self._screen is None:
-                self._screen = _Screen(self.growth, self._run, texts=self._texts)
+                self._screen = _Screen(self._drawn())
             began = perf_counter()
             self._screen.draw(self.elapsed)
             rest = max(REDRAWN, REST * (perf_counter() - began))
         self._wait(rest)
+
+    def _drawn(self) -> LiveTree:
+        from hch.commands._live import LiveTree
+
+        encoding = Narration().encoding
+        if self._gauge is not None and self._run is not None:
+            from hch.commands._evaluating import LiveRows
+
+            return LiveRows(self._gauge, self.growth, self._run, encoding=encoding)
+        return LiveTree(self.growth, self._run, texts=self._texts, encoding=encoding)
 
     def _suspend(self) -> None:
         """Ctrl-Z: leave the shell its own screen; the next drawing in front takes it again."""
@@ -163,15 +184,12 @@ class Progress:
 class _Screen:
     """The terminal's other screen, and the live tree on it; what draws is imported for it alone."""
 
-    def __init__(self, growth: Growth, run: Run | None, *, texts: bool) -> None:
+    def __init__(self, tree: LiveTree) -> None:
         from rich.console import Console
 
-        from hch.commands._live import LiveTree
-
-        file = Narration()
-        self._tree = LiveTree(growth, run, texts=texts, encoding=file.encoding)
+        self._tree = tree
         self._console = Console(
-            file=cast(TextIO, file),
+            file=cast(TextIO, Narration()),
             force_terminal=True,
             force_interactive=True,
             legacy_windows=False,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
 from hch.commands._budgets import to_begin_anew
 from hch.commands._running import Finished
-from hch.commands._terminal import say_json, say_raw, tell
+from hch.commands._terminal import say, say_json, say_raw, tell
 from hch.commands._words import cost, count, listed, seconds, tokens
 from hch.errors import HchError
 from hch.events import CallIntended
 from hch.recording import Recording, given_up
 from hch.run import Result
 from hch.trace import UNCLEAN, Node, Trace
+from hch.types import Ballot
 from hch.wire import Amounts
 
 
@@ -34,6 +36,41 @@ def report(finished: Finished, *, as_json: bool, quiet: bool) -> int:
     if result.status == "answered":
         return 0 if result.clean else 4
     return 3 if result.status == "truncated" else 1
+
+
+def report_all(finished: Finished, *, as_json: bool, quiet: bool) -> int:
+    """Print the answers of a run of several roots, a line of JSON each; the exit code."""
+    results = finished.results
+    answers = [_line(result) for result in results]
+    if as_json:
+        say_json(answers)
+    else:
+        say("\n".join(map(json.dumps, answers)))
+    statuses = Counter(result.status for result in results)
+    trace = results[0].trace
+    if not quiet:
+        said = listed(f"{n:,} {status}" for status, n in statuses.most_common())
+        why = blemishes(trace)
+        figures = listed((totals(trace), seconds(finished.seconds), _saved(trace)))
+        clean = f"not clean ({why}): " if why else ""
+        tell("; ".join(filter(None, (f"{said}: {clean}{figures}", uncertain(trace)))))
+    if statuses["answered"] == len(results):
+        return 0 if trace.clean else 4
+    return 3 if statuses["truncated"] else 1
+
+
+def _line(result: Result) -> dict[str, Any]:
+    """One of several answers."""
+    root = result.trace.planted[result.index]
+    return {
+        "root": result.index,
+        "question": root.opened.question.body,
+        "status": result.status,
+        "answer": result.text,
+        "reason": result.reason,
+        "clean": root.clean,
+        **of_ballot(result.answer.ballot),
+    }
 
 
 def _say(result: Result, finished: Finished, *, as_json: bool) -> None:
@@ -66,6 +103,7 @@ def as_object(result: Result) -> dict[str, Any]:
         "answer": result.text,
         "reason": result.reason,
         "notes": list(result.notes),
+        **of_ballot(result.answer.ballot),
         "clean": result.clean,
         "nodes": sum(1 for _ in trace.nodes()),
         "calls": len(trace.calls),
@@ -79,6 +117,13 @@ def as_object(result: Result) -> dict[str, Any]:
         "cap": Amounts.of(trace.cap).model_dump(),
         "bill": Amounts.of(trace.bill).model_dump(),
     }
+
+
+def of_ballot(ballot: Ballot | None) -> dict[str, Any]:
+    """How a vote went as an entry `ballot` of JSON-like data; none where there was no vote."""
+    if ballot is None:
+        return {}
+    return {"ballot": {**asdict(ballot), "confidence": ballot.confidence}}
 
 
 def blemishes(trace: Trace) -> str:
@@ -144,6 +189,17 @@ def totals(trace: Trace) -> str:
     )
 
 
+def _saved(trace: Trace) -> str:
+    """`1 try saved`: the tries that votes did not need any more; empty where they needed all."""
+    nodes = [(node, 1) for node in trace.nodes() if node.closed and node.closed.ballot]
+    if not nodes:
+        return ""
+    from hch.evals.voting import Voting
+
+    saved = Voting.of(nodes).saved
+    return f"{count(saved, 'try', 'tries')} saved" if saved else ""
+
+
 def _again(result: Result, finished: Finished) -> str:
     """How calls that were given up are tried again; empty where none was, or none can be."""
     given = len(given_up(result.trace))
@@ -157,7 +213,7 @@ def _again(result: Result, finished: Finished) -> str:
 def _closing(result: Result, finished: Finished) -> str:
     why = blemishes(result.trace) if result.status == "answered" else ""
     status = f"{result.status}, not clean ({why})" if why else result.status
-    figures = f"{totals(result.trace)}, {seconds(finished.seconds)}"
+    figures = listed((totals(result.trace), seconds(finished.seconds), _saved(result.trace)))
     show = finished.place.command("show", result.run)
     return "; ".join(filter(None, (f"{status}: {figures}", uncertain(result.trace), show)))
 

@@ -3,7 +3,7 @@
     ✓ HCH_2  Which rivers cross …? → The Rhône, …      3↳  1.4k tok  $0.004  2.1 s
 
 The figures are the subtree's. They go, one column after the other, where it is narrow. A node that
-others link to has its id before its question.
+others link to has its id before its question. A vote's answer has its votes before it: `(3 of 5)`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ DROPPED = (0, 3, 1, 2)
 INTERRUPTED = dict.fromkeys(("CancelledError", "KeyboardInterrupt"), "interrupted")
 """What stopped a run, where it gives no reason, in words."""
 
+MARKED = 60
+"""The columns from which on rows say what is a try, or was put to another player."""
+
 REFUSALS = 8
 """The refusals of a node that have rows of their own."""
 
@@ -48,7 +51,10 @@ class More:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line before it is fitted; `figures` are four, some of them empty."""
+    """One line before it is fitted; `figures` are four, some of them empty.
+
+    `how` is `try` or `put`, and empty for a sub-question.
+    """
 
     guide: str
     status: str
@@ -56,6 +62,12 @@ class Row:
     question: str
     said: str
     figures: tuple[str, str, str, str] = ("", "", "", "")
+    how: str = ""
+
+    def head(self, *, marked: bool) -> str:
+        """What stands before the question, with how it was asked if it is to be `marked`."""
+        level = f"{self.level} {self.how}" if marked and self.how else self.level
+        return f"{MARKS[self.status][0]} {level}  " if level else f"{MARKS[self.status][0]} "
 
 
 def rows_of(trace: Trace, lowest: int, width: int) -> list[Row]:
@@ -70,25 +82,25 @@ def rows_of(trace: Trace, lowest: int, width: int) -> list[Row]:
     timed = any((node.until or node.at) - node.at >= WORTH_SHOWING for node in trace.nodes())
     rows: list[Row] = []
     for root in trace.roots:
-        stack: list[tuple[Node | Row, str, str]] = [(root, "", "")]
+        stack: list[tuple[Node | Row, str, str, str]] = [(root, "", "", "")]
         while stack:
-            node, guide, inside = stack.pop()
+            node, how, guide, inside = stack.pop()
             if isinstance(node, Row):
                 rows.append(node)
                 continue
             row = _row(node, below[node.key], width, timed=timed)
             name = f"({node.id}) " if node.key in linked else ""
-            rows.append(replace(row, guide=guide, question=name + row.question))
+            rows.append(replace(row, guide=guide, question=name + row.question, how=how))
             asks = _few([ask for ask in node.asks if _level(ask, node) >= lowest])
             for ask in reversed(asks):
                 mine, theirs = ("└─ ", "   ") if ask is asks[-1] else ("├─ ", "│  ")
                 mine, theirs = (inside + mine)[-width:], (inside + theirs)[-width:]
                 if isinstance(ask, More):
-                    stack.append((_of_more(ask, mine, width), "", ""))
+                    stack.append((_of_more(ask, mine, width), "", "", ""))
                 elif ask.node is None or ask.shared:
-                    stack.append((_link(ask, mine, _level(ask, node), width), "", ""))
+                    stack.append((_link(ask, mine, _level(ask, node), width), "", "", ""))
                 else:
-                    stack.append((ask.node, mine, theirs))
+                    stack.append((ask.node, _how(ask), mine, theirs))
     return rows
 
 
@@ -98,21 +110,23 @@ def fitted(rows: list[Row], width: int) -> Iterator[Text]:
     for column in DROPPED:
         if sum(size + 2 for size in sizes if size) > width // 3:
             sizes[column] = 0
-    width = min(width, max(map(_wanted, rows), default=0) + sum(size + 2 for size in sizes if size))
+    marked = width >= MARKED
+    widest = max((_wanted(row, marked=marked) for row in rows), default=0)
+    width = min(width, widest + sum(size + 2 for size in sizes if size))
     for row in rows:
         figures = "".join(
             f"  {figure if len(figure) <= size else '':>{size}}"
             for figure, size in zip(row.figures, sizes, strict=True)
             if size
         )
-        yield _line(row, figures, width)
+        yield _line(row, figures, width, marked=marked)
 
 
-def _line(row: Row, figures: str, width: int) -> Text:
+def _line(row: Row, figures: str, width: int, *, marked: bool) -> Text:
     mark, style = MARKS[row.status]
     deepest = width // 9 * 3
     guide = row.guide if len(row.guide) <= deepest else f"⋯{row.guide[-deepest:]}"
-    head = f"{mark} {row.level}  " if row.level else f"{mark} "
+    head = row.head(marked=marked)
     room = width - len(guide) - len(head) - len(figures)
     question, said = share(row.question, row.said, room)
     line = Text.assemble((guide, "dim"), (mark, style), (head[1:], "cyan"), question)
@@ -126,10 +140,10 @@ def _line(row: Row, figures: str, width: int) -> Text:
     return line
 
 
-def _wanted(row: Row) -> int:
+def _wanted(row: Row, *, marked: bool) -> int:
     """The cells of a row that nothing is cut from, its figures left out."""
     said = 3 + cell_len(row.said) if row.said else 0
-    return len(row.guide) + 4 + len(row.level) + cell_len(row.question) + said
+    return len(row.guide) + len(row.head(marked=marked)) + cell_len(row.question) + said
 
 
 def _row(node: Node, below: int, width: int, *, timed: bool) -> Row:
@@ -137,13 +151,13 @@ def _row(node: Node, below: int, width: int, *, timed: bool) -> Row:
     said = ""
     if node.closed is not None:
         said = node.closed.answer.body if node.closed.answer else node.closed.reason
-    wrong = "; ".join(flaws(node))
+    beside = "; ".join(filter(None, (_votes(node), *flaws(node))))
     return Row(
         "",
         node.status or "open",
         f"HCH_{node.level}",
         one_line(node.opened.question.body, width),
-        one_line(f"({wrong}) {said}" if wrong else said, width),
+        one_line(f"({beside}) {said}" if beside else said, width),
         (
             f"{below}↳" if below else "",
             tokens(spent.tokens) if spent.tokens else "",
@@ -160,7 +174,18 @@ def _link(ask: Ask, guide: str, level: int, width: int) -> Row:
         status, said = "shared", f"see {ask.node.id}"
     elif ask.refusal is None:
         status, said = "open", "never begun"
-    return Row(guide, status, f"HCH_{level}", one_line(ask.question, width), one_line(said, width))
+    question, said = one_line(ask.question, width), one_line(said, width)
+    return Row(guide, status, f"HCH_{level}", question, said, how=_how(ask))
+
+
+def _how(ask: Ask) -> str:
+    return "" if ask.how == "ask" else ask.how
+
+
+def _votes(node: Node) -> str:
+    """`3 of 5`: the tries that voted for its answer; empty where it comes from no vote."""
+    ballot = node.closed.ballot if node.closed and node.status == "answered" else None
+    return f"{ballot.votes[0][1]} of {ballot.tries}" if ballot and ballot.votes else ""
 
 
 def _few(asks: list[Ask]) -> list[Ask | More]:
@@ -203,12 +228,19 @@ def _below(trace: Trace) -> dict[str, int]:
 
 def header(trace: Trace, row: RunRow, width: int) -> Text:
     """Which run, how it ended, who played and what was asked, in one line."""
-    several = f"{trace.started.count} questions, first: " if trace.started.count > 1 else ""
+    asked = trace.started.count // len(trace.started.roots.get("entries", "-"))
+    several = f"{asked} questions, first: " if asked > 1 else ""
     head = f"{one_line(row.run)}  {one_line(row.status)}  {seconds(row.seconds)}"
     who = f"  {one_line(players(trace.started.players), width)}  "
     about = f"  {task}" if (task := one_line(_task(trace.started), width)) else ""
     question = one_line(several + row.question, width)
     return Text.assemble((head, "bold"), fit(about + who + question, max(20, width - len(head))))
+
+
+def evaluation(trace: Trace, place: Place) -> Text:
+    """That a run is an evaluation, and which command has its figures."""
+    figures = place.command("eval", "show", trace.run)
+    return Text(f"an evaluation of {trace.started.count:,} roots; its figures: {figures}", "yellow")
 
 
 def _task(started: RunStarted) -> str:

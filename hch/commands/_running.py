@@ -95,7 +95,7 @@ def complete(
     plays sees nothing of what the others are asked.
     """
     _allow_files(run.setup.calling.concurrency + SPARE_FILES)
-    by_hand = any(player.model and player.model.by_hand for player in run.setup.players)
+    by_hand = any(model.by_hand for model in run.setup.models.values())
     progress = Progress(quiet=quiet, notes=notes, run=run, texts=not by_hand)
     if person is not None and by_hand:
         person.sits_at(run, progress)

@@ -30,18 +30,18 @@ class Waiting:
     def of(self, node: Node, now: float) -> tuple[State, str, str]:
         """What an open node waits for, in a word or two, and more: `thinking` and ` 12 s`."""
         if node.call is not None and node.call.state != "done":
-            return self._of_call(node.call, node.level, now)
+            return self._of_call(node.call, node.model, now)
         if node.children is not None and (awaited := node.children.awaited):
             return "asking", f"awaits {awaited:,} of {len(node.children.known):,}", ""
         return ("working", "working", "") if node.level >= 0 else ("queued", "to begin", "")
 
-    def _of_call(self, call: Call, level: int, now: float) -> tuple[State, str, str]:
+    def _of_call(self, call: Call, model: str, now: float) -> tuple[State, str, str]:
         waited = now - call.since
         if call.state == "flying":
             state: State = "person" if call.person else "thinking"
             what = "asks you" if call.person else "thinking"
             return state, what, f" {_whole(waited)}" if waited >= 1 else ""
-        endpoint, lane = self._shared(level)
+        endpoint, lane = self._shared(model)
         rest = endpoint.paused_until - now if endpoint else 0.0
         if call.state == "failed":
             pause = f", paused {_whole(rest)} more" if rest > 0 else ""
@@ -53,11 +53,10 @@ class Waiting:
         full = endpoint is not None and endpoint.full
         return "queued", "queued", f" behind {endpoint.flying:,}" if endpoint and full else ""
 
-    def _shared(self, level: int) -> tuple[Endpoint | None, Lane | None]:
-        """The endpoint that this level's calls go to, and their lane there."""
-        if self.run is None or not 0 <= level < len(self.run.setup.players):
-            return None, None
-        if (model := self.run.setup.players[level].model) is None:
+    def _shared(self, name: str) -> tuple[Endpoint | None, Lane | None]:
+        """The endpoint that the calls of the model of that name go to, and their lane there."""
+        model = self.run.setup.models.get(name) if self.run else None
+        if self.run is None or model is None:
             return None, None
         named = next((e for e in self.run.endpoints if e.name == model.endpoint), None)
         return named, named.lanes.get(model.name) if named else None
@@ -108,7 +107,7 @@ def totals(growth: Growth, run: Run | None) -> Iterator[str]:
     if growth.failed:
         yield f"{_many(growth.failed, 'attempt')} failed"
     yield tokens(growth.tokens)
-    models = [player.model for player in run.setup.players if player.model] if run else []
+    models = run.setup.models.values() if run else ()
     priced = all(model.rate is not None for model in models)
     if growth.sent and (money := cost(growth.microusd, priced=priced)):
         yield money

@@ -12,13 +12,24 @@ from typer import Argument, Exit, Option
 from hch.commands._asked import check_levels, from_stdin, meant, notices, players_at, sound
 from hch.commands._completion import (
     complete_file,
-    complete_folder,
     complete_levels,
     complete_model,
     complete_strategy,
     complete_task,
 )
 from hch.commands._given import check_filled, read_text
+from hch.commands._options import (
+    AnswerTokensOption,
+    CacheOption,
+    ConcurrencyOption,
+    DryRunOption,
+    FanoutOption,
+    JsonOption,
+    ManualOption,
+    PromptsOption,
+    QuietOption,
+    StoreOption,
+)
 
 
 def build() -> Callable[..., None]:
@@ -87,50 +98,14 @@ def ask(
             rich_help_panel="Limits",
         ),
     ] = None,
-    manual: Annotated[
-        str | None,
-        Option(
-            metavar="FILE",
-            help="A text that is put into every prompt.",
-            rich_help_panel="What is sent",
-            autocompletion=complete_file,
-        ),
-    ] = None,
-    prompts: Annotated[
-        str | None,
-        Option(
-            metavar="DIR",
-            help="Prompt files that go before the shipped ones.",
-            rich_help_panel="What is sent",
-            autocompletion=complete_folder,
-        ),
-    ] = None,
-    cache: Annotated[
-        bool | None,
-        Option(
-            "--cache/--no-cache",
-            help="Take replies to equal requests of earlier runs, and keep new ones. [no-cache]",
-            rich_help_panel="What is sent",
-        ),
-    ] = None,
+    manual: ManualOption = None,
+    prompts: PromptsOption = None,
+    cache: CacheOption = None,
     seed: Annotated[
         int | None, Option(metavar="N", help="Of all that is random. [0]", rich_help_panel="Limits")
     ] = None,
-    fanout: Annotated[
-        int | None,
-        Option(
-            min=1,
-            metavar="N",
-            help="The most sub-questions of a node. [16]",
-            rich_help_panel="Limits",
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool,
-        Option(
-            "--dry-run", help="Send nothing; print what it would come to.", rich_help_panel="Output"
-        ),
-    ] = False,
+    fanout: FanoutOption = None,
+    dry_run: DryRunOption = False,
     task: Annotated[
         str | None,
         Option(
@@ -149,39 +124,11 @@ def ask(
             rich_help_panel="Who answers",
         ),
     ] = None,
-    answer_tokens: Annotated[
-        int | None,
-        Option(
-            min=1,
-            metavar="N",
-            help="The longest reply, in tokens. [2048]",
-            rich_help_panel="Limits",
-        ),
-    ] = None,
-    concurrency: Annotated[
-        int | None,
-        Option(
-            min=1,
-            metavar="N",
-            help="Calls in flight to one endpoint. [64]",
-            rich_help_panel="Limits",
-        ),
-    ] = None,
-    store: Annotated[
-        str | None,
-        Option(
-            metavar="FILE",
-            help="Where the run is kept. [traces/hch.db]",
-            rich_help_panel="Output",
-            autocompletion=complete_file,
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, Option("--json", help="Print one JSON object instead.", rich_help_panel="Output")
-    ] = False,
-    quiet: Annotated[
-        bool, Option("--quiet", "-q", help="Errors only on stderr.", rich_help_panel="Output")
-    ] = False,
+    answer_tokens: AnswerTokensOption = None,
+    concurrency: ConcurrencyOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Put a question to HCH_n; the answer, and nothing else, goes to stdout.
 

@@ -163,14 +163,14 @@ def iterate(
         return
     from hch import registry
     from hch.commands._iterating import flags, go, settled
-    from hch.commands._plot import figure
+    from hch.commands._plot import ledger_figure
     from hch.commands._running import Place
     from hch.commands._stopping import stopping
     from hch.compose import HCH
     from hch.iterate import Iteration
 
     check_filled(task=task, learner=learner, instances=instances, name=name, store=store, plot=plot)
-    draw = figure(plot)
+    draw = ledger_figure(plot)
     hch = HCH(task=task, store=store)
     if hch.chosen.task is None:
         raise UsageError("--task is missing: hch task list shows what there is")

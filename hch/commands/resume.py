@@ -1,4 +1,4 @@
-"""Goes on with a run that stopped, and prints the answer as `ask` does."""
+"""Goes on with a run that stopped, and prints the answer as `ask` does, or what it came to."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from hch.errors import UsageError
 from hch.safe_text import one_line
 
 if TYPE_CHECKING:
+    from hch.commands._running import Finished
     from hch.protocols import RunRow, Store
     from hch.run import Run
 
@@ -72,6 +73,9 @@ def resume(
     there is --force; so it does with a run that was imported. A run that some process is still
     working on is refused. A finished one is only read.
 
+    An evaluation ends with its tables, as hch eval does; any other run of several questions with
+    a line of JSON for each answer.
+
     A call that was under way when the run stopped has an unknown outcome: it is listed, counted at
     its worst case, and sent again once. A call that was given up stays a failure, unless there is
     --retry-failed, which also opens a finished run again.
@@ -90,7 +94,6 @@ def resume(
       hch runs, hch show, hch replay, docs/recovery.md
     """
     from hch.commands._person import at_terminal
-    from hch.commands._report import report
     from hch.commands._running import Place, complete
     from hch.compose import HCH
     from hch.past import Past
@@ -105,18 +108,28 @@ def resume(
         flags = () if over else _agreed(row.run, past.changes(person), force=force)
         hch = past.hch(person=person, cache=cache, sends=not over)
         going = hch.resume(row.run, budget=budget, retry_failed=retry_failed)
-        if len(going.roots) != 1:
-            raise UsageError(
-                f"run {row.run} has {len(going.roots)} roots, and here is room for one answer: "
-                "go on with it in Python, by Past(store, run).hch().resume(run).finish()"
-            )
         if going.resumed and not going.resumed.over:
             _tell_unknown(going, ask=ask, quiet=quiet)
-        asked = one_line(going.roots[0].text.body, 60)
+        asked = one_line(going.plan.questions[0].text.body, 60)
         notes = () if run or quiet else (f"goes on with {row.run}: {asked}",)
         place = Place.of(store, kept_in)
         finished = complete(going, place, quiet=quiet, notes=notes, person=person, again=flags)
-        raise Exit(report(finished, as_json=as_json, quiet=quiet))
+        raise Exit(_said(going, finished, as_json=as_json, quiet=quiet))
+
+
+def _said(run: Run, finished: Finished, *, as_json: bool, quiet: bool) -> int:
+    """Print what a run came to, by what it asked; the exit code."""
+    if run.plan.examination is not None:
+        from hch.commands import _scored
+
+        outputs = _scored.Outputs.of(as_json=as_json)
+        _scored.report(finished, outputs, quiet=quiet)
+        return 0
+    from hch.commands._report import report, report_all
+
+    if run.plan.count == 1:
+        return report(finished, as_json=as_json, quiet=quiet)
+    return report_all(finished, as_json=as_json, quiet=quiet)
 
 
 def _agreed(name: str, changes: list[str], *, force: bool) -> tuple[str, ...]:
@@ -139,7 +152,7 @@ def _tell_unknown(run: Run, *, ask: bool, quiet: bool) -> None:
     from hch.commands._report import lost
 
     assert run.resumed is not None
-    people = {p.model.name for p in run.setup.players if p.model and p.model.by_hand}
+    people = {name for name, model in run.setup.models.items() if model.by_hand}
     calls = [c for c in lost(run.resumed.past) if c[1].model not in people]
     if not calls:
         return

@@ -60,7 +60,8 @@ def show(
     """Show a run's tree: who was asked what, what came back, and what it took.
 
     ✓ answered, ? unanswered, ✂ truncated, ✗ failed, ⊘ cancelled, … not ended, – refused,
-    ↺ shared with a node that stands elsewhere. Figures are the subtree's.
+    ↺ shared with a node that stands elsewhere. Figures are the subtree's. A `try` is of the
+    question above it, `put` is what another player is asked; (3 of 5) are an answer's votes.
 
     A run that is still going on is shown as it stands.
 
@@ -94,9 +95,11 @@ def show(
 
 
 def _page(trace: Trace, row: RunRow, place: Place, level: int, width: int) -> Iterator[Text]:
-    from hch.commands._rows import fitted, footer, header, rows_of
+    from hch.commands._rows import evaluation, fitted, footer, header, rows_of
 
     yield header(trace, row, width)
+    if "examination" in trace.started.roots:
+        yield evaluation(trace, place)
     yield from fitted(rows_of(trace, level, width), width)
     yield from footer(trace, row, place)
 

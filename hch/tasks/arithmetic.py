@@ -24,7 +24,7 @@ from hch.steps import Ask, Instance, Primitive, Step
 from hch.tasks import _expression
 from hch.tasks._expression import Negation, Number, Op, Operation, Term, height, operands, postorder
 from hch.tasks._integers import read_integer, write_integer
-from hch.tasks._replies import too_high
+from hch.tasks._replies import told, too_high
 from hch.types import Answer, Question, Text
 
 _OPERATIONS: Mapping[Op, Callable[[int, int], int]] = {"+": add, "-": sub, "*": mul}
@@ -90,17 +90,7 @@ class Arithmetic(Task):
 
     def truth(self, instance: Instance | None, term: Term) -> Answer:
         """The value in decimal digits."""
-        values: list[int] = []
-        for node in postorder(term):
-            match node:
-                case Number(value):
-                    values.append(value)
-                case Negation():
-                    values.append(-values.pop())
-                case Operation(op):
-                    right = values.pop()
-                    values.append(_OPERATIONS[op](values.pop(), right))
-        return Answer("answered", Text(write_integer(values[0]), "oracle"))
+        return told(write_integer(_value(term)))
 
     def valid(self, term: Term, answer: Answer) -> bool:
         """Whether it is an integer: digits, no leading zero, a minus or no sign, nothing else."""
@@ -110,6 +100,13 @@ class Arithmetic(Task):
         """Whether it is the right integer, written as `valid` wants it."""
         value = _read(answer)
         return value is not None and value == _read(self.truth(instance, term))
+
+    def kind(self, term: Term) -> str:
+        return f"height {height(term)}"
+
+    def guess(self, term: Term, rng: Random) -> Answer:
+        """The right integer or one that is up to 9 off, each as likely."""
+        return told(write_integer(_value(term) + rng.randint(-9, 9)))
 
 
 def build(*, size: Annotated[int, Field(ge=0, le=100)] = 4) -> Task:
@@ -127,6 +124,20 @@ def _grown(rng: Random, levels: int, side: int) -> Term:
         left, right = (term, other) if rng.random() < 1 / 2 else (other, term)
         term = Operation(rng.choice([*_OPERATIONS]), left, right)
     return term
+
+
+def _value(term: Term) -> int:
+    values: list[int] = []
+    for node in postorder(term):
+        match node:
+            case Number(value):
+                values.append(value)
+            case Negation():
+                values.append(-values.pop())
+            case Operation(op):
+                right = values.pop()
+                values.append(_OPERATIONS[op](values.pop(), right))
+    return values[0]
 
 
 def _lacking(steps: Iterable[Ask | Primitive], replies: Iterable[Answer]) -> str:

@@ -133,6 +133,9 @@ class Minmax(Task):
         """Whether it is one digit."""
         return read(answer, _DIGIT) is not None
 
+    def kind(self, term: Term) -> str:
+        return f"height {height(term)}"
+
     def guess(self, term: Term, rng: Random) -> Answer:
         return told(str(rng.randrange(10)))
 

@@ -198,6 +198,10 @@ class Path(Task):
         parts = {"strict": strict, "steps" if term.name == "S" else "distances": right}
         return parts if truth in (None, NONE, INFINITE) else {**parts, "reachable": right}
 
+    def kind(self, term: Call) -> str:
+        """The letter of its question, such as S."""
+        return term.name
+
     def guess(self, term: Call, rng: Random) -> Answer:
         match term.name:
             case "D":

@@ -124,6 +124,10 @@ class Permutation(Task):
         """Whether it is an element: two letters from a to h."""
         return read(answer, ELEMENT) is not None
 
+    def kind(self, term: Power) -> str:
+        """The bits of its power."""
+        return f"bits {term.k.bit_length()}"
+
     def guess(self, term: Power, rng: Random) -> Answer:
         return told(rng.choice(elements(self.size)))
 

@@ -202,6 +202,10 @@ class UnionFind(Task):
             return got is not None and got in near.get(term.args[0], ())
         return got is not None and got == _GRAMMAR.said(term, self.truth(instance, term))
 
+    def kind(self, term: Call) -> str:
+        """The letter of its question, such as V."""
+        return term.name
+
     def guess(self, term: Call, rng: Random) -> Answer:
         match term.name:
             case "V" | "S":

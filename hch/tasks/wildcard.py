@@ -117,6 +117,9 @@ class Wildcard(Task):
         """Whether it is an integer that a clamped sum can be."""
         return _read(term, answer) is not None
 
+    def kind(self, term: str) -> str:
+        return f"stars {term.count('*')}"
+
     def guess(self, term: str, rng: Random) -> Answer:
         most = _clamped(term, 1 << 16)
         return told(str(rng.randint(-most, most)))

@@ -53,6 +53,23 @@ def test_a_root_that_is_not_answered_leaves_stdout_empty(typed: Typed) -> None:
     )
 
 
+def test_a_vote_tells_its_votes_and_what_it_saved(typed: Typed) -> None:
+    words = ("ask", "What is 4-1?", "--depth", "0", "--json", "-s")
+    done = typed(*words, "vote,k=5/script")
+    said = json.loads(done.out)
+    assert said["ballot"] == {"votes": [["3", 3]], "tries": 3, "of": 5, "confidence": 1.0}
+    assert re.fullmatch(r"hch: answered: 4 nodes, .* s, 2 tries saved; hch show \S+\n", done.err)
+    again = typed("resume", said["run"], "--json")
+    assert json.loads(again.out)["ballot"] == said["ballot"]
+    assert "1 try saved; " in typed(*words, "vote/script").err
+    # What was checked is handed on with its votes: they were held once.
+    assert "1 try saved; " in typed(*words, "verify,by=oracle/vote/script").err
+    assert "saved" not in typed(*words, "vote,k=1/script").err
+    plain = typed(*words, "script")
+    assert "ballot" not in json.loads(plain.out)
+    assert "saved" not in plain.err
+
+
 def test_quiet_leaves_errors_only(typed: Typed) -> None:
     assert typed("ask", DEEP, "--depth", "3", "--quiet") == Done(0, "-30\n", "")
     done = typed("ask", DEEP, "--depth", "1", "-q")

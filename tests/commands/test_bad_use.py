@@ -15,6 +15,7 @@ import pytest
 from tests.commands.terminal import HCH, Screen
 
 ASK = ("ask", "What is 2 + 3?")
+EVAL = ("eval", "--task", "arithmetic")
 THINKS = ("ask", "Why?", "-m", "scripted:rules.toml")
 
 
@@ -97,13 +98,76 @@ CASES = {
     "errors that are no rate": Bad(
         ("task", "solve", "path", "--errors", "nan"), 2, "--errors nan: a rate is 0 to 1"
     ),
-    "errors of an H that cannot guess": Bad(
-        ("task", "solve", "arithmetic", "--errors", "0.1"), 2, "leave errors out"
-    ),
     "depth beyond what is unrolled": Bad(
         ("task", "solve", "path", "--depth", "201"), 2, "'--depth'"
     ),
     "fewer questions than none": Bad(("task", "sample", "path", "--count", "-1"), 2, "'--count'"),
+    # evaluations
+    "nothing to evaluate on": Bad(("eval",), 2, "there is nothing to ask: name a --task"),
+    "players by two flags": Bad(
+        (*EVAL, "--player", "script", "-s", "script"), 2, "--player and --strategy both say how H"
+    ),
+    "player named twice": Bad(
+        (*EVAL, "--player", "script", "--player", "script"), 2, "player 'script' is named twice"
+    ),
+    "player that is none": Bad((*EVAL, "--player", "scrpt"), 2, "did you mean 'script'?"),
+    "player without level 0": Bad(
+        (*EVAL, "--player", "1+=script"), 2, "does not say who plays level 0"
+    ),
+    "depths in words": Bad((*EVAL, "--depths", "all"), 2, "--depths 'all': write numbers"),
+    "depths the wrong way": Bad((*EVAL, "--depths", "3-1"), 2, "are not 1 to 10,000 numbers"),
+    "depths beyond all": Bad((*EVAL, "--depths", "10001"), 2, "depth 10001 is not between 0"),
+    "no questions at all": Bad((*EVAL, "--count", "0"), 2, "'--count'"),
+    "more questions than there are": Bad(
+        ("eval", "--task", "wildcard,size=1", "--count", "9"), 2, "different questions"
+    ),
+    "instances in words": Bad((*EVAL, "--instances", "some"), 2, "--instances 'some'"),
+    "sizes of none": Bad((*EVAL, "--sizes", ","), 2, "--sizes ',': write numbers"),
+    "sizes of a file": Bad(
+        ("eval", "--questions", "q.csv", "--sizes", "1"), 2, "--instances and --sizes are of a task"
+    ),
+    "unknown scorer": Bad((*EVAL, "--scorer", "exct"), 2, "did you mean 'exact'?"),
+    "grant in seconds": Bad((*EVAL, "--each", "5min"), 2, "and no time"),
+    "grant of nothing": Bad((*EVAL, "--each", ""), 2, "--each is empty"),
+    "questions that are not there": Bad(("eval", "--questions", "no.csv"), 2, "no.csv cannot be"),
+    "questions of no known kind": Bad(
+        ("eval", "--questions", "q.txt"), 2, "q.txt is neither .jsonl nor .csv", {"q.txt": "x"}
+    ),
+    "question without an answer": Bad(
+        ("eval", "--questions", "q.jsonl"), 2, "q.jsonl, line 1: there is no answer",
+        {"q.jsonl": '{"question": "Why?"}'},
+    ),
+    "question asked twice": Bad(
+        ("eval", "--questions", "q.csv"), 2, "q.csv, line 3: the question is that of line 2",
+        {"q.csv": "question,answer\nWhy?,so\nWhy?,not\n"},
+    ),
+    "answer that the scorer cannot read": Bad(
+        ("eval", "--questions", "q.jsonl", "--scorer", "numeric"),
+        *(2, "q.jsonl, line 1: the scorer cannot read the answer 'two'"),
+        {"q.jsonl": '{"question": "Why?", "answer": "two"}'},
+    ),
+    "more questions than the file has": Bad(
+        ("eval", "--questions", "q.csv", "--count", "2"), 2, "q.csv has only 1 of the 2 questions",
+        {"q.csv": "question,answer\nWhy?,so\n"},
+    ),
+    "budget too little for each": Bad(
+        (*EVAL, "--count", "6", "--depths", "0-1", "--budget", "10tokens"),
+        *(2, "the budget 10tokens gives each of 18 answers 0.5 tokens, and nobody answers"),
+    ),
+    "plot of another kind": Bad((*EVAL, "--plot", "x.txt"), 2, "ends in .png, .svg, .pdf"),
+    "plot in no folder": Bad((*EVAL, "--plot", "no/x.svg"), 2, "there is no folder no"),
+    "CSV in no folder": Bad((*EVAL, "--csv", "no/x.csv"), 2, "--csv no/x.csv: there is no folder"),
+    "CSV that is a folder": Bad(
+        (*EVAL, "-q", "--json", "--csv", "."), 2, "--csv . cannot be written", shell=">/dev/null"
+    ),
+    "evaluation that is not there": Bad(("eval", "show"), 2, "there are no evaluations in "),
+    "one row to compare": Bad(("eval", "compare", "a"), 2, "missing argument 'B'"),
+    "option of eval before list": Bad(
+        ("eval", "--task", "path", "list"), 2, "--task does not go with list"
+    ),
+    "evaluation that costs and has no budget": Bad(
+        (*EVAL, "-m", "openai:x"), 2, "give them a --budget", env={"OPENAI_API_KEY": "sk-none"}
+    ),
     # figures
     "negative depth": Bad((*ASK, "--depth", "-1"), 2, "depth -1 is not between 0"),
     "depth beyond all": Bad((*ASK, "--depth", "10001"), 2, "depth 10001 is not between 0"),

@@ -49,6 +49,22 @@ def test_where_nobody_can_ask_only_replies_are_told_of(typed: Typed) -> None:
         assert "sub-question" not in out
 
 
+@pytest.mark.parametrize(
+    ("strategy", "least", "most"),
+    [
+        ("vote,ahead=3/direct", 3, 30),
+        ("vote,k=5,scorer=choice/direct", 3, 5),
+        ("verify,tries=4,by=direct/direct", 2, 8),
+        ("vote,k=3/verify,by=direct/direct", 4, 12),
+    ],
+)
+def test_votes_and_checks_are_told_to_their_last_try(
+    typed: Typed, strategy: str, least: int, most: int
+) -> None:
+    said = json.loads(typed(*PAID, "-s", strategy, "--depth", "0", "--json").out)
+    assert (said["least"]["calls"], said["most"]["calls"]) == (least, most)
+
+
 ALWAYS_TWO = """
 from hch.budget import Price
 
@@ -82,6 +98,37 @@ def test_what_a_strategy_asks_by_itself_is_not_h_s_choice(home: Path) -> None:
     out = hch(*PAID, "--at", "2=twice", **env).out
     assert "  nobody asks more than it must\n" in out
     assert "  where H may choose, 3 sub-questions a node, of 15 tokens" in out
+
+
+DRAFTS = """
+from hch.budget import Price
+from hch.types import Text
+
+WRAPS = True
+
+class Drafts:
+    prompts, thinks, refuses_repeats = {}, False, False
+
+    async def __call__(self, workspace):
+        for _ in range(2):
+            [draft] = await workspace.tries(1, of=4)
+        return (await workspace.tries(1, draft.text, of=4))[0]
+
+    def least(self, workspace):
+        return workspace.within() * 2
+
+    def finish(self, workspace, m):
+        return Price()
+
+def build():
+    return Drafts()
+"""
+
+
+def test_a_wrapper_of_one_s_own_makes_the_tries_it_wants_and_at_the_most_all(home: Path) -> None:
+    env = install(home, "strategies.drafts", "drafts", DRAFTS)
+    said = json.loads(hch(*PAID, "-s", "drafts/direct", "--depth", "0", "--json", **env).out)
+    assert [said[bill]["calls"] for bill in ("least", "typical", "most")] == [3, 3, 4]
 
 
 def test_what_is_beyond_counting_says_so(typed: Typed) -> None:

@@ -223,7 +223,7 @@ def test_what_a_resume_finds_recorded_leaves_nothing_waiting() -> None:
     asyncio.run(run.finish())
     seen: list[Event] = []
     past = Resumed(Recording(store.events(run.id)), run.cap)
-    again = Run(run.id, run.setup, store, run.roots, resumed=past)
+    again = Run(run.id, run.setup, store, run.plan, resumed=past)
     again.watch = seen.append
     asyncio.run(again.finish())
     growth = folded(seen)
@@ -262,7 +262,7 @@ def test_totals_of_a_resumed_run_go_on() -> None:
 
 def test_totals_say_that_the_cost_is_unknown() -> None:
     run = going(regular(3))
-    for model in {player.model for player in run.setup.players if player.model}:
+    for model in run.setup.models.values():
         model.rate = None
     growth = Growth()
     for event in events(run):

@@ -17,11 +17,11 @@ Typed = Callable[..., Done]
 def test_every_plugin_is_listed_with_its_first_line(typed: Typed) -> None:
     said = json.loads(typed("plugins", "--json").out)
     assert set(said) == set(registry.KINDS)
-    for kind in ("models", "strategies", "stores", "tasks", "learners", "commands"):
+    for kind in ("models", "strategies", "stores", "tasks", "learners", "scorers", "commands"):
         assert [plugin["name"] for plugin in said[kind]] == registry.names(kind)
         assert all(plugin["about"] for plugin in said[kind])
     out = typed("plugins").out
-    assert "\nstrategies\n  consult " in out
+    assert "\nstrategies\n  check " in out
     assert "options: turns=8, repeats=False" in out
 
 
@@ -40,7 +40,7 @@ def test_one_kind_alone(typed: Typed) -> None:
 
 def test_the_help_names_the_kinds_that_there_are(typed: Typed) -> None:
     page = " ".join(typed("plugins", "--help").out.split())
-    assert "One kind only: models, strategies, stores, tasks, learners, commands." in page
+    assert "One kind only: models, strategies, stores, tasks, learners, scorers, commands." in page
 
 
 def test_an_unknown_kind(typed: Typed) -> None:

@@ -129,15 +129,15 @@ def test_the_text_of_a_prompt_is_exact(typed: Typed, home: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["show", "drect"], "no prompt 'drect': did you mean 'direct'? there are consult/last, "),
-        (["show", "zzz"], "no prompt 'zzz': there are consult/last, "),
+        (["show", "drect"], "no prompt 'drect': did you mean 'direct'? there are check, "),
+        (["show", "zzz"], "no prompt 'zzz': there are check, "),
         (["show", ""], "NAME is empty"),
         (["show"], "missing argument 'NAME'"),
         (["show", "../pyproject"], "no prompt '../pyproject': "),
         (["list", "--prompts", "nowhere"], "the prompts folder nowhere is no folder"),
         (["list", "--prompts", ""], "--prompts is empty"),
         (["copy", "new", "direct", "drect"], "no prompt 'drect': did you mean 'direct'?"),
-        (["copy", "file"], "file/consult/last.md cannot be written: "),
+        (["copy", "file"], "file/check.md cannot be written: "),
         (["copy", ""], "DIR is empty"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shlex
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from hch import HCH, ScriptedModel, __version__
-from hch.events import CallFailed, RunStarted
+from hch.events import CallFailed, NodeOpened, RunStarted
+from hch.run import Run
 from hch.stores.sqlite import SqliteStore
 from tests.commands.terminal import STUBBORN, Done, Screen, hch, install, rules, two_parts
 from tests.test_replay import edited
@@ -135,6 +137,37 @@ def test_show_says_how_to_go_on_as_ask_did(typed: Typed, home: Path) -> None:
     line = " ".join(["hch", *resume_line(stopped.err)])
     assert "--budget 2calls,90ktokens" in line
     assert typed("show").out.endswith(f"; {line}\n")
+
+
+def test_a_run_of_several_questions_prints_a_line_for_each(typed: Typed, home: Path) -> None:
+    def begin(*questions: str) -> str:
+        store = HCH(store="runs.db").kept_in
+        run = HCH(depth=1, strategy="script", store=store).begin(questions)
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(stopped_at_once(run))
+        return run.id
+
+    async def stopped_at_once(run: Run) -> None:
+        run.watch = lambda event: task.cancel() if isinstance(event, NodeOpened) else None
+        task = asyncio.ensure_future(run.finish())
+        await task
+
+    run = begin("What is 2 + 3?", "What is (2 + 3) * 4?")
+    done = typed("resume", run, "--store", "runs.db")
+    assert done.code == 0
+    found = [json.loads(line) for line in done.out.splitlines()]
+    assert [(line["root"], line["question"], line["answer"]) for line in found] == [
+        (0, "What is 2 + 3?", "5"),
+        (1, "What is (2 + 3) * 4?", "20"),
+    ]
+    assert {line["status"] for line in found} == {"answered"}
+    assert done.err.startswith("hch: 2 answered: 3 nodes, 0 calls, ")
+    again = typed("resume", run, "--store", "runs.db", "--json", "-q")
+    assert (json.loads(again.out), again.err) == (found, "")
+    run = begin("What is 2 + 3?", "What is ((2 + 3) * 4) - 1?")
+    done = typed("resume", run, "--store", "runs.db", "-q")
+    assert done.code == 1
+    assert json.loads(done.out.splitlines()[1])["status"] == "unanswered"
 
 
 def test_an_unknown_run(typed: Typed) -> None:

@@ -34,7 +34,7 @@ from hch.events import (
 from hch.safe_text import one_line
 from hch.stores.sqlite import SqliteStore
 from hch.trace import Trace
-from hch.wire import Amounts, Words
+from hch.wire import Amounts, Polled, Words
 from tests.commands.terminal import Done, Screen, hch
 from tests.commands.test_ask import DEEP, PAYLOAD
 from tests.support import answering, asking
@@ -161,7 +161,59 @@ def test_every_status_has_a_mark_of_its_own() -> None:
     assert [line.split()[1] for line in below] == list("✓?✂✗⊘……–✓")
     assert root == "… HCH_1  Why?" + " " * (len(root) - 15) + "7↳" or "7↳" in root
     assert "never begun" in below[6]
-    assert "HCH_1  Why? → (cut: at 5 tokens) 3" in below[8]
+    assert "HCH_1 try  Why? → (cut: at 5 tokens) 3" in below[8]
+
+
+VOTED = ("--depth", "0", "-s", "verify,by=oracle/vote,k=5/script,errors=0.3")
+
+
+def test_votes_stand_before_their_answer_and_tries_and_checks_are_told_apart(typed: Typed) -> None:
+    typed("ask", "What is 4-1?", *VOTED)
+    _, *tree, foot = typed("show").out.splitlines()
+    *voted, check = (re.sub(r"\s+\d↳$", "", line) for line in tree)
+    assert voted == [
+        "✓ HCH_0  What is 4-1? → (3 of 4) 3",
+        "├─ ✓ HCH_0 try  What is 4-1? → (3 of 4) 3",
+        "│  ├─ ✓ HCH_0 try  What is 4-1? → 3",
+        "│  ├─ ✓ HCH_0 try  What is 4-1? → 0",
+        "│  ├─ ✓ HCH_0 try  What is 4-1? → 3",
+        "│  └─ ✓ HCH_0 try  What is 4-1? → 3",
+    ]
+    assert re.fullmatch("└─ ✓ HCH_0 put  Is the answer right[?] The last text .*… → ACCEPT", check)
+    assert foot == "7 nodes, 0 calls, clean"
+    narrow = typed("show", "--width", "59").out.splitlines()[1:-1]
+    assert [line.partition("HCH_0  ")[0] for line in narrow] == [
+        line.partition("HCH_0")[0] for line in tree
+    ]
+
+
+def test_a_try_that_was_refused_is_one_too_and_no_vote_has_no_votes() -> None:
+    events = [
+        opened("0", 0),
+        asked(parent="0", slot=1, child="1", how="try"),
+        opened("1", 0),
+        closed("1", "unanswered", "no"),
+        asked(parent="0", slot=2, refusal="too little", how="try"),
+        asked(parent="0", slot=3, refusal="too little", how="put"),
+        closed("0", "unanswered", "so").model_copy(
+            update={"ballot": Polled(votes=(("3", 1),), tries=2, of=3)}
+        ),
+    ]
+    root, first, second, third = lines(folded(events, 1), 100)
+    assert root.startswith("? HCH_0  Why? → so ")
+    assert first.startswith("├─ ? HCH_0 try  Why? → no ")
+    assert second.startswith("├─ – HCH_0 try  Why so? → too little")
+    assert third.startswith("└─ – HCH_0 put  Why so? → too little")
+    silent = closed("0").model_copy(update={"ballot": Polled(votes=(), tries=2, of=3)})
+    assert lines(folded([opened("0", 0), silent], 1), 100)[0].startswith("✓ HCH_0  Why? → So.")
+
+
+def test_json_has_how_a_vote_went(typed: Typed) -> None:
+    typed("ask", "What is 4-1?", *VOTED)
+    nodes = json.loads(typed("show", "--json").out)["nodes"]
+    ballot = {"votes": [["3", 3], ["0", 1]], "tries": 4, "of": 5, "confidence": 0.75}
+    assert [node["ballot"] for node in nodes[:2]] == [ballot, ballot]
+    assert ["ballot" in node for node in nodes] == [True, True, *[False] * 5]
 
 
 @pytest.mark.parametrize("width", [20, 80])

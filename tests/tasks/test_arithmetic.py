@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
@@ -10,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hch.agents import Query
+from hch.playing import Playing
+from hch.polls import unrolled
 from hch.steps import Ask, Primitive
 from hch.tasks._expression import Number, Operation, Term
 from hch.tasks.arithmetic import build
@@ -231,6 +235,41 @@ def test_a_sample_has_the_operator_height_of_its_size(seed: int, size: int) -> N
     assert question.text.source == "task"
     assert str(term) == instance.facts
     assert sum(instance.facts.count(f" {op} ") for op in "+-*") <= 3 * size
+
+
+@relaxed
+@given(terms, st.integers())
+def test_a_guess_is_at_most_9_off(term: Term, seed: int) -> None:
+    guess = task.guess(term, Random(seed))
+    assert guess is not None
+    assert guess.text is not None
+    assert abs(int(guess.text.body) - value(term)) <= 9
+
+
+def test_guesses_from_9_below_to_9_above_are_as_likely() -> None:
+    rng, term = Random(1), task.parse("What is 2 + 3?")
+    guesses = [task.guess(term, rng) for _ in range(19_000)]
+    counts = Counter(guess.text.body for guess in guesses if guess and guess.text)
+    assert counts.keys() == {str(5 + off) for off in range(-9, 10)}
+    assert all(abs(count - 1000) < 4 * 1000**0.5 for count in counts.values())
+
+
+def test_an_h_that_errs_is_off_as_often_as_it_should_be() -> None:
+    h = unrolled(Playing(task, errors=0.1), {}, 0)
+    asked = [Query(f"What is {a} + {b}?") for a in range(50) for b in range(50)]
+    told = [response.answer for response in h.answer(asked)]
+    wrong = sum(
+        not task.grade(None, task.parse(query.body), answer)
+        for query, answer in zip(asked, told, strict=True)
+    )
+    assert abs(wrong - 250) < 4 * (2500 * 0.1 * 0.9) ** 0.5
+    assert all(answer.answered for answer in told)
+
+
+@relaxed
+@given(terms)
+def test_terms_are_told_apart_by_height(term: Term) -> None:
+    assert task.kind(term) == f"height {operator_height(term)}"
 
 
 def test_a_height_is_not_negative() -> None:

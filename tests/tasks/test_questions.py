@@ -19,7 +19,7 @@ from hch.protocols import Task
 from hch.safe_text import safe_text
 from tests.tasks.scripts import hch
 
-CANONICAL = ("assignments", "minmax", "path", "permutation", "unionfind", "wildcard")
+CANONICAL = ("assignments", "hanoi", "minmax", "path", "permutation", "unionfind", "wildcard")
 DEPTH = {"path": 3, "unionfind": 3}
 """How high a tree is walked; the others end by themselves."""
 
@@ -174,6 +174,23 @@ def test_what_is_no_question_is_refused_in_a_line(name: str, text: str) -> None:
     assert message.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("arithmetic", "What is 2 * (3 + 4)?", "height 2"),
+        ("assignments", "value(ab)", ""),
+        ("hanoi", "from aaaaa, 31 moves", "up to 32 moves"),
+        ("minmax", "max(3,min(4,7))", "height 2"),
+        ("path", "D(ab,cd)", "D"),
+        ("permutation", "s^13(ab)", "bits 4"),
+        ("unionfind", "P(ab)", "P"),
+        ("wildcard", "sum(0*1*10)", "stars 2"),
+    ],
+)
+def test_questions_are_told_apart_by_what_makes_them_hard(name: str, text: str, kind: str) -> None:
+    assert TASKS[name].kind(TASKS[name].parse(text)) == kind
+
+
 def test_a_refusal_shows_the_form_that_is_wanted() -> None:
     for name, text, shown in (
         ("permutation", "s^64(ab)", "of the form s^13(ab), with a power up to 63"),
@@ -181,6 +198,7 @@ def test_a_refusal_shows_the_form_that_is_wanted() -> None:
         ("assignments", "x(ab)", "of the form value(ab) or A(ab) or B(ab) or f(c,d)"),
         ("path", "S(ab)", "'S(ab)' is not of the form S(ab,cd)"),
         ("unionfind", "?", "of the form V(ab) or P(ab) or D(ab) or S(ab) or N(ab) or E(ab,cd)"),
+        ("hanoi", "from aa", "'from aa' is not of the form 'from aaaaa, 31 moves'"),
         ("minmax", "max(1;2)", "'max(1;2)' is not of the form max(3,min(4,7)): see place 6, ';2)'"),
     ):
         with pytest.raises(ValueError, match=r".+") as caught:

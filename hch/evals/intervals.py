@@ -11,7 +11,7 @@ Z = 1.959963985
 """The 0.975 quantile of the normal distribution."""
 
 
-def wilson(right: int, of: int, z: float = Z) -> tuple[float, float]:
+def wilson(right: float, of: float, z: float = Z) -> tuple[float, float]:
     """The score interval of a share: Wilson 1927, Probable Inference, JASA 22 (158), 209-212."""
     share, spread = right / of, z * z / of
     middle = share + spread / 2

@@ -1,0 +1,1 @@
+"""What evaluations are measured with: grades, intervals, laws, correlation, comparison."""

@@ -1,0 +1,1 @@
+"""One file per scorer plugin: `build(*, options…)` gives a `hch.protocols.Scorer`."""
