@@ -183,7 +183,12 @@ def columns(stream: TextIO | None, otherwise: int) -> int:
 
 
 def keep_streams_apart() -> None:
-    """Put nothing in the place of a closed standard stream, lest a store be opened there."""
+    """Put nothing in the place of a closed standard stream, lest a store be opened there.
+
+    And lose nothing that is written to one: without a buffer (`python -u`, PYTHONUNBUFFERED) what
+    a terminal does not take at once would be gone.
+    """
+    sys.stdout, sys.stderr = _buffered(sys.stdout), _buffered(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="hch.plain")  # for what others write: help, tracebacks
@@ -192,6 +197,12 @@ def keep_streams_apart() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest one that is free is this one
+
+
+def _buffered(stream: TextIO) -> TextIO:
+    if not isinstance(getattr(stream, "buffer", None), io.RawIOBase):
+        return stream
+    return open(stream.fileno(), "w", encoding=stream.encoding, closefd=False)
 
 
 def let_go() -> None:

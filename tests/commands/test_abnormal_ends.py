@@ -18,6 +18,7 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
 from math import inf
@@ -76,10 +77,10 @@ class Provider(Loopback):
             return fault
         return Reply(chat(decomposition(part) if typed else answer(part)))
 
-    def leave(self) -> None:
-        """Be reachable no more."""
+    def leave(self) -> Future[None]:
+        """Be reachable no more, as soon as that is done."""
         self._port = self._server.sockets[0].getsockname()[1]
-        self._run(self._shut())
+        return asyncio.run_coroutine_threadsafe(self._shut(), self._loop)
 
     def come_back(self) -> None:
         again = asyncio.start_server(self._meet, "127.0.0.1", self._port)
@@ -233,7 +234,7 @@ def too_late(site: Site) -> Done:
 
 def dead_at_the_start(site: Site) -> Done:
     words = site.words()
-    site.provider.leave()
+    site.provider.leave().result()
     return site.run(*HCH, *words)
 
 

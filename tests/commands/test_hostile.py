@@ -151,9 +151,10 @@ def asking(n: int, model: str) -> tuple[str, ...]:
     return ("ask", f"Number {n}?", "-m", model, "--depth", "0", "--store", "memory", "--quiet")
 
 
-def test_answers(home: Path, hostile: Mapping[str, str]) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_answers(home: Path, hostile: Mapping[str, str], unbuffered: str) -> None:
     lines = [asking(n, "hostile:answer") for n in range(200)]
-    seen, codes = many(home, lines, **hostile)
+    seen, codes = many(home, lines, **hostile, PYTHONUNBUFFERED=unbuffered)
     assert seen == "".join(f"{safe_text(payload.text)}\n" for payload in PAYLOADS)
     assert codes == {0}
 
