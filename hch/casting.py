@@ -125,6 +125,8 @@ class Casting:
             strategies = at.strategies if at else self._own.strategies
             spec = "/".join(map(str, strategies))
             layers = tuple(self._layer(layer, reach) for layer in strategies)
+            if strategies and hasattr(registry.load("strategies", strategies[-1].name), "WRAPS"):
+                raise UsageError(f"{spec!r} tries another strategy: write it as {spec}/factored")
         others = self._others(spec, layers, at.model if at else None)
         if not any(layer.thinks for layer in layers):
             return Player(spec, layers, None, others)

@@ -29,7 +29,7 @@ from hch.rates import Rate
 from hch.recording import Recording, given_up
 from hch.redaction import Redaction
 from hch.registry import PlayerSpec, Spec
-from hch.roots import Plan, about, check_facts, instances_of, planned, questioned
+from hch.roots import Plan, about, check_facts, instances_of, of_first, planned, questioned
 from hch.rules import Limits, Lineup, Player, put_to
 from hch.run import Calling, Result, Resumed, Run, Setup
 from hch.settings import is_spec
@@ -123,7 +123,7 @@ class HCH:
         A question names the instance it is about by its digest; one that names none is about the
         first of `instances`.
         """
-        roots = self._roots(questions, context, instances)
+        roots = self._roots(of_first(questioned(questions, context), instances), instances)
         return self._begun(Plan(roots), instances)
 
     def examine(
@@ -139,7 +139,7 @@ class HCH:
         An entry's lineup is this one's own (0) or that of one of `beside` (from 1).
         """
         check_entries(tuple(entries), len(self.lineups))
-        roots = self._roots(questions, (), instances)
+        roots = self._roots(questioned(questions, ()), instances)
         return self._begun(Plan(roots, tuple(entries), examination), instances)
 
     def _begun(self, plan: Plan, instances: Sequence[Instance]) -> Run:
@@ -162,7 +162,7 @@ class HCH:
         Nothing is sent. Raises what `ask` raises before it sends anything.
         """
         instances = () if instance is None else (instance,)
-        [root] = self._roots([question], context, instances)
+        [root] = self._roots(of_first(questioned([question], context), instances), instances)
         self._check_cap(1)
         setup = replace(self._setup(self._prompts(), *self.cap), instances=instances)
         cap, rules = setup.cap, setup.rules(Unwritten())
@@ -171,14 +171,11 @@ class HCH:
         return await estimate(rules, asked, root, cap=cap, grant=grant, fanout=fanout)
 
     def _roots(
-        self,
-        questions: Sequence[str | Question],
-        context: Sequence[str | Text],
-        instances: Sequence[Instance],
+        self, questions: Sequence[Question], instances: Sequence[Instance]
     ) -> list[Question]:
         if instances:
             check_facts(self.casting.task, instances)
-        asked = [self._without_keys(root) for root in questioned(questions, context)]
+        asked = [self._without_keys(root) for root in questions]
         needed = self.casting.task.has_facts and any(map(_needs_facts, self.lineups))
         return about(asked, instances, self.casting.task if needed else None)
 

@@ -57,7 +57,7 @@ class Examination(Wire):
     expected: Annotated[tuple[Chars | None, ...], _LISTED]
     kinds: Annotated[tuple[Chars, ...], _LISTED]
     scorer: str | None = None
-    sample: Number = 0
+    sample: int = 0
 
 
 def check_entries(entries: tuple[Entry, ...], lineups: int) -> None:

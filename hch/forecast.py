@@ -210,7 +210,7 @@ async def estimate(
     long = Forecast(Mind("most", rules.limits.fanout, rules))
     most = await long.root(question, lineup.thinking_by(_dear), UNLIMITED)
     most = _held(most, cap)
-    dollars = min(most.microusd, _dearest(most, lineup)) if cap.tokens != inf else most.microusd
+    dollars = min(most.microusd, dearest(most, lineup)) if cap.tokens != inf else most.microusd
     return Estimate(_cheapest(least, lineup), middle, replace(most, microusd=dollars))
 
 
@@ -242,7 +242,7 @@ def _held(price: Price, cap: Price) -> Price:
     return Price(*map(min, price.amounts(), cap.amounts()))
 
 
-def _dearest(bill: Price, lineup: Lineup) -> float:
+def dearest(bill: Price, lineup: Lineup) -> float:
     """What the tokens of a bill can cost at the most."""
     rates = _rates(lineup)
     tokens, calls = int(bill.tokens), int(bill.calls)

@@ -1,4 +1,7 @@
-"""HCH_n in one batch, with votes: what the strategy `vote` is in a tree, over `hch.amplify`."""
+"""HCH_n in one batch, with votes: what the strategy `vote` is in a tree, over `hch.amplify`.
+
+Without what discards an answer before it votes (`longer`, `fits`), and without players who judge.
+"""
 
 from __future__ import annotations
 

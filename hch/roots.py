@@ -27,20 +27,23 @@ def questioned(
     return roots
 
 
+def of_first(roots: Sequence[Question], instances: Sequence[Instance]) -> list[Question]:
+    """The roots, those that name no instance being about the first of these, if there is one."""
+    first = instances[0].digest if instances else None
+    return [replace(root, instance=root.instance or first) for root in roots]
+
+
 def about(
     roots: Sequence[Question], instances: Sequence[Instance], task: Task | None
 ) -> list[Question]:
-    """The roots, each with the instance that it names, or else the first of these.
+    """The roots. `task` is one that needs its facts.
 
-    `task` is one that needs its facts. Raises UsageError where an instance is missing.
+    Raises UsageError where one names no instance and needs it, or names one of no facts.
     """
-    if instances:
-        first = instances[0].digest
-        roots = [replace(root, instance=root.instance or first) for root in roots]
-    elif task is not None and any(root.instance is None for root in roots):
+    if task is not None and any(root.instance is None for root in roots):
         raise UsageError(
             f"task {task.name!r} has facts that no question tells: say which instance is meant, "
-            "such as --instance 7"
+            'such as --instance 7, or by "instance": 7 in each line of a file'
         )
     known = {instance.digest for instance in instances}
     if unknown := [root for root in roots if root.instance and root.instance not in known]:

@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 from typer import Argument, Option
 
 from hch.commands._completion import complete_evaluation, complete_file
-from hch.commands._given import check_filled
+from hch.commands._given import check_apart, check_filled
 from hch.commands._options import OUTPUT, JsonOption
 from hch.commands._terminal import columns, say, say_json, tell
 from hch.safe_text import one_line
@@ -111,6 +111,7 @@ def show(
     check_filled(RUN=run, store=store, csv=csv, plot=plot)
     outputs = Outputs.of(as_json=as_json, csv=csv, plot=plot)
     with closing(HCH(store=store).kept_in) as kept_in:
+        check_apart(kept_in.place, csv=csv, plot=plot)
         row = find(kept_in, run)
         trace = Trace(kept_in.events(row.run))
     outputs.give(trace, row.status)

@@ -22,8 +22,9 @@ from hch.compose import HCH
 from hch.errors import UsageError
 from hch.evals.contest import Contest, Contestant
 from hch.evals.questions import Sheet
-from hch.protocols import Scorer
+from hch.protocols import Scorer, Task
 from hch.run import Run
+from hch.safe_text import one_line
 
 QUESTIONS = 100
 """Of a task, where nobody says how many."""
@@ -109,6 +110,8 @@ def examined(asked: Asked, given: Mapping[str, Any]) -> Examined:
     built_in = not asked.players and first.casting.built_in
     told = [BUILT_IN.format(plays(first))] if built_in else []
     sheet = _sheet(asked, hch, contest.compared_by)
+    if asked.questions is None and contest.compared_by:
+        _check_scorer(hch.casting.task, sheet, contest.compared_by)
     _check_parts(hch, len(sheet.questions), contest)
     return Examined(contest, sheet, hch, [*told, *notices(hch)])
 
@@ -162,6 +165,22 @@ def _sheet(asked: Asked, hch: HCH, scorer: Scorer | None) -> Sheet:
         hch.chosen.seed,
         sizes=numbers(asked.sizes, "sizes") if asked.sizes else (),
     )
+
+
+def _check_scorer(task: Task, sheet: Sheet, scorer: Scorer) -> None:
+    """Raises UsageError where the scorer cannot read the first right answer of a task."""
+    facts = {instance.digest: instance for instance in sheet.instances}
+    for question in sheet.questions:
+        truth = task.truth(facts.get(question.instance or ""), task.parse(question.text.body))
+        if truth.text is None:
+            continue
+        if scorer.form(truth.text.body) is None:
+            right = one_line(truth.text.body, 60)
+            raise UsageError(
+                f"the scorer cannot read {right!r}, an answer of the task {task.name}, so that "
+                "nothing would be right: name another --scorer, or none"
+            )
+        return
 
 
 def numbers(text: str, flag: str) -> tuple[int, ...]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from hch.budget import Price, root_grant
 from hch.commands._columns import Column, table
 from hch.commands._dry_run import HEAD, as_object, cells
 from hch.commands._words import budget, count, dollars, listed, tokens
-from hch.forecast import Estimate
+from hch.forecast import Estimate, dearest
 from hch.judging import grading
+from hch.planting import paid_for
 from hch.safe_text import one_line
 from hch.types import Question, Text
 
@@ -44,8 +46,12 @@ class Foreseen:
     def whole(self) -> Estimate:
         """All of it together; the most is held to the cap."""
         sums = [sum(prices, Price()) for prices in zip(*map(_three, self.each), strict=True)]
-        cap = self.hch.cap[0].amounts()
-        return Estimate(*(Price(*map(min, price.amounts(), cap)) for price in sums))
+        cap = self.hch.cap[0]
+        least, typical, most = (Price(*map(min, p.amounts(), cap.amounts())) for p in sums)
+        if cap.tokens != inf:
+            dollars = max(dearest(most, lineup) for lineup in self.hch.lineups)
+            most = replace(most, microusd=min(most.microusd, dollars))
+        return Estimate(least, typical, most)
 
     @property
     def line(self) -> str:
@@ -105,8 +111,9 @@ async def foresee(
     alike = replace(hch, each=hch.each or grant or None)
     found: list[Estimate] = []
     for entry in entries:
-        if entry.paid_by is not None:
-            found.append(found[entry.paid_by])
+        if entry.paid_by is not None and entry.unit is not None:
+            paid_by, unit = found[entry.paid_by], found[entry.unit]
+            found.append(_vote(paid_by, unit, len(sheet.questions)))
             continue
         each = [await _of(alike, sheet, question, entry) for question in sampled]
         sums = [sum(prices, Price()) for prices in zip(*map(_three, each), strict=True)]
@@ -120,6 +127,13 @@ async def _of(hch: HCH, sheet: Sheet, question: Question, entry: Entry) -> Estim
     if entry.grades is not None:
         question = grading(question, question.text, Text("so"))
     return await hch.forecast(question, instance=about, lineup=entry.lineup)
+
+
+def _vote(tree: Estimate, unit: Estimate, questions: int) -> Estimate:
+    """The vote that a tree pays for: of one try, of as many as are typical, and of the most."""
+    usual, most = paid_for(tree.typical, unit.typical), paid_for(tree.most, unit.least)
+    tried = unit.least, _times(unit.typical, usual), _times(unit.most, most)
+    return Estimate(*(price + Price(nodes=questions) for price in tried))
 
 
 def _three(estimate: Estimate) -> tuple[Price, Price, Price]:

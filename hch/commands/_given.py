@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os.path import realpath
 from pathlib import Path
 
 from hch.errors import UsageError
@@ -18,6 +19,22 @@ def check_filled(**given: str | Sequence[str] | None) -> None:
     amounts = given.get("budget")
     if isinstance(amounts, str) and not amounts.isascii():
         raise UsageError(f"budget {amounts!r} is not an amount: write it in ASCII, such as 50calls")
+
+
+def check_apart(store: str, questions: str | None = None, **written: str | None) -> None:
+    """Raises UsageError for a file to be written that would go over what is kept or read.
+
+    That is the store, the file of questions, and any other that is to be written.
+    """
+    taken = {realpath(f"{store}{end}"): f"the store {store}" for end in ("", "-wal", "-shm")}
+    if questions is not None:
+        taken[realpath(questions)] = "the file of questions"
+    for name, path in written.items():
+        if path is None:
+            continue
+        if (what := taken.get(realpath(path))) is not None:
+            raise UsageError(f"--{name} {path} would be written over {what}: name another file")
+        taken[realpath(path)] = f"what --{name} writes"
 
 
 def read_text(path: str, what: str) -> str:

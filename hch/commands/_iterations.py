@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 from typer import Argument, Exit, Option
 
 from hch.commands._completion import complete_file, complete_iteration
-from hch.commands._given import check_filled
+from hch.commands._given import check_apart, check_filled
 from hch.commands._terminal import columns, confirmed, say, say_json, tell
 from hch.commands._words import count
 from hch.errors import StoreError
@@ -104,6 +104,7 @@ def show(
     check_filled(NAME=name, store=store, plot=plot)
     draw = ledger_figure(plot)
     with closing(HCH(store=store).kept_in) as kept_in:
+        check_apart(kept_in.place, plot=plot)
         ledger, place = read(kept_in, name), Place.of(store, kept_in)
     draw(ledger)
     if as_json:

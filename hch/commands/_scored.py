@@ -54,13 +54,13 @@ class Outputs:
     def give(self, trace: Trace, status: str) -> Evaluation:
         """Say what an evaluation came to. Raises UsageError where a file cannot be written."""
         found = evaluated(trace)
+        if self.csv is not None:
+            _write(self.csv, found.rows)
+        self.draw(found.rows)
         if self.as_json:
             say_json({**_bill(trace, status), **found.json()})
         else:
             say("\n".join(page(found, trace.started, columns(sys.stdout, WIDTH))))
-        if self.csv is not None:
-            _write(self.csv, found.rows)
-        self.draw(found.rows)
         return found
 
 

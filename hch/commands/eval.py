@@ -15,7 +15,7 @@ from hch.commands._completion import (
     complete_task,
 )
 from hch.commands._evaluated import CsvOption, PlotOption, compare, list_, show
-from hch.commands._given import check_filled, read_text
+from hch.commands._given import check_apart, check_filled, read_text
 from hch.commands._options import (
     AnswerTokensOption,
     CacheOption,
@@ -221,6 +221,7 @@ def evaluate(
     }
     asked = Asked(questions, count, instances, sizes, scorer, player or (), strategy, depths)
     found = examined(asked, {name: value for name, value in given.items() if value is not None})
+    check_apart(found.hch.kept_in.place, questions, csv=csv, plot=plot)
     if dry_run:
         found.say_foreseen(as_json=as_json)
         raise Exit(0)

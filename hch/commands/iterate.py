@@ -9,7 +9,7 @@ from typing import Annotated
 from typer import Context, Option, Typer
 
 from hch.commands._completion import complete_learner, complete_task
-from hch.commands._given import check_filled
+from hch.commands._given import check_apart, check_filled
 from hch.commands._iterations import JsonOption, PlotOption, StoreOption, list_, rm, show
 from hch.commands._page import group
 from hch.commands._terminal import say, say_json
@@ -187,6 +187,7 @@ def iterate(
     )
     made = registry.build("learners", registry.Spec.parse(learner))
     with closing(hch.kept_in) as kept_in:
+        check_apart(kept_in.place, plot=plot)
         iteration = Iteration(name or settings.name, settings, kept_in, hch.casting.task, made)
         place = Place.of(store, kept_in)
         with stopping(place.command("iterate", *flags(settings, name), "--rounds", str(rounds))):

@@ -38,7 +38,8 @@ class Correlation:
 
     `error` is the share of wrong tries, `both` that of pairs of tries of one question that are both
     wrong, and `apart` that of pairs of different questions, which is what independent tries
-    would come to. `pairwise` is (both - apart) / (error - apart), and `low` to `high` its interval.
+    would come to: each by question, so that one with more tries, as what is hard may have, counts
+    no more. `pairwise` is (both - apart) / (error - apart), and `low` to `high` its interval.
     `errors` is the interval of `error`. `intraclass` is the same quantity as `pairwise`, estimated
     by the analysis of variance: the same figure where every question has as many tries. Both may
     be below 0 by chance.
@@ -77,7 +78,7 @@ def correlated(tries: Iterable[Tries], times: int = 1000) -> Correlation | None:
     samples of whole questions (Efron 1979, Ann. Statist. 7 (1), 1-26); samples all right, or all
     wrong, say nothing. No sample has pairs that are both wrong where there were none, so where
     these are few it also holds what Wilson's interval of `both` comes to, of as many independent
-    pairs as vary as much.
+    pairs as vary as much. It ends at -1 and 1.
     """
     given = [(one.of, one.of - one.right) for one in tries if one.of > 1]
     found = _Sums.of(Counter(given))
@@ -96,6 +97,7 @@ def correlated(tries: Iterable[Tries], times: int = 1000) -> Correlation | None:
     if sum(w > 1 for _, w in rarer) < _FEW:
         least, most = _ends(rarer)
         low, high = min(low, least), max(high, most)
+    low, high = max(-1.0, low), min(1.0, high)
     errors = _around(error, ((w / n, n) for n, w in given))
     inner = found.intraclass()
     return Correlation(error, errors, both, apart, rho, low, high, inner, len(given))
@@ -138,9 +140,13 @@ class _Sums:
     tries: int
     wrong: int
     tries_squared: int
-    wrong_squared: int
     wrong_squared_each: float
     """w^2 / n."""
+    shares: float
+    """w / n."""
+    shares_squared: float
+    pairs: float
+    """w (w - 1) / (n (n - 1)), the pairs that are both wrong."""
 
     @classmethod
     def of(cls, counts: Counter[tuple[int, int]]) -> _Sums:
@@ -151,23 +157,25 @@ class _Sums:
             tries=sum(c * n for c, n, _ in rows),
             wrong=sum(c * w for c, _, w in rows),
             tries_squared=sum(c * n * n for c, n, _ in rows),
-            wrong_squared=sum(c * w * w for c, _, w in rows),
             wrong_squared_each=fsum(c * w * w / n for c, n, w in rows),
+            shares=fsum(c * w / n for c, n, w in rows),
+            shares_squared=fsum(c * (w / n) ** 2 for c, n, w in rows),
+            pairs=fsum(c * w * (w - 1) / (n * (n - 1)) for c, n, w in rows),
         )
 
     @property
     def error(self) -> float:
-        return self.wrong / self.tries
+        return self.shares / self.questions
 
     @property
     def both(self) -> float:
         """The share of pairs of tries of one question that are both wrong."""
-        return (self.wrong_squared - self.wrong) / (self.tries_squared - self.tries)
+        return self.pairs / self.questions
 
     @property
     def apart(self) -> float:
         """The same of pairs of tries of different questions: no bias, as error^2 has."""
-        return (self.wrong**2 - self.wrong_squared) / (self.tries**2 - self.tries_squared)
+        return (self.shares**2 - self.shares_squared) / (self.questions * (self.questions - 1))
 
     def pairwise(self) -> float | None:
         """The moment estimate; None where there are no errors, or nothing else."""

@@ -19,9 +19,10 @@ class Grades:
 
     A root is held against what its question expects, as the scorer compares; where that has a
     player judge, and the texts differ, against what this player said. Without an expectation, and
-    below the roots, the task's truth is what counts, wherever it can read the question. A try is
-    graded as an answer to its asker's question. Raises UsageError where the run is no examination,
-    ConfigError for facts that are none of the task.
+    below the roots, the task's truth is what counts, wherever it can read the question; a node
+    below that is a root too, being asked the same, is graded as that. A try is graded as an answer
+    to its asker's question. Raises UsageError where the run is no examination, ConfigError for
+    facts that are none of the task.
     """
 
     def __init__(self, trace: Trace, task: Task, scorer: Scorer | None) -> None:

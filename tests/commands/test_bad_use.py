@@ -146,6 +146,11 @@ CASES = {
         *(2, "q.jsonl, line 1: the scorer cannot read the answer 'two'"),
         {"q.jsonl": '{"question": "Why?", "answer": "two"}'},
     ),
+    "scorer that no answer of the task fits": Bad(
+        (*EVAL, "--scorer", "choice"), 2, "an answer of the task arithmetic, so that nothing would"
+    ),
+    "vote over nothing": Bad((*EVAL, "--player", "vote"), 2, "write it as vote/factored"),
+    "vote over nothing, asked": Bad((*ASK, "-s", "vote,k=5"), 2, "write it as vote,k=5/factored"),
     "more questions than the file has": Bad(
         ("eval", "--questions", "q.csv", "--count", "2"), 2, "q.csv has only 1 of the 2 questions",
         {"q.csv": "question,answer\nWhy?,so\n"},

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shlex
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from hch.commands._examining import numbers
 from hch.commands._scored import cell
 from hch.errors import UsageError
 from hch.safe_text import one_line
+from tests.commands.terminal import HCH as COMMAND
 from tests.commands.terminal import Done, Screen, hch, install, rules
 from tests.commands.test_hostile import SOUND, hostile, on_screen
 from tests.loopback import Loopback, Reply, chat
@@ -216,10 +218,13 @@ def test_a_dry_run_sends_nothing_and_tells_every_answer(
     head, *lines = done.out.splitlines()
     assert head.endswith("3 questions, 6 answers to each; nothing was sent")
     told = {line.split("  ")[0]: line.split() for line in lines}
-    assert told["all, typically"][2:4] == ["42", "36"]
-    assert as_json["typical"]["calls"] == 42
-    assert as_json["most"]["calls"] >= 42 >= as_json["least"]["calls"]
-    assert [row["typical"]["calls"] for row in as_json["rows"]] == [3, 3, 3, 3, 15, 15]
+    alone, tree, vote = (row["typical"] for row in as_json["rows"][3:])
+    tries = tree["tokens"] // alone["tokens"]
+    assert tries > tree["calls"] // alone["calls"], "the calls of a tree are the longer ones"
+    assert (vote["calls"], vote["nodes"]) == (3 * tries, 3 * tries + 3)
+    assert [row["typical"]["calls"] for row in as_json["rows"]] == [3, 3, 3, 3, 15, 3 * tries]
+    assert told["all, typically"][2] == str(as_json["typical"]["calls"]) == str(27 + 3 * tries)
+    assert as_json["most"]["calls"] >= 27 + 3 * tries >= as_json["least"]["calls"]
     assert "no evaluations" in typed("eval", "list").err
 
 
@@ -244,6 +249,50 @@ def test_every_answer_goes_into_a_csv_and_no_cell_is_a_formula(typed: Typed, hom
     for text in ("=1", "+a", "-a", "@a", "\ta", "\ra", "\n=1", "-1-1"):
         assert cell(text) == f"'{text}"
     assert [cell(text) for text in ("-30", "+1.5", "a=1", "")] == ["-30", "+1.5", "a=1", ""]
+
+
+def test_nothing_that_is_kept_or_read_is_written_over(typed: Typed, file: Path) -> None:
+    evaluated(typed, *SUMS[1:], "--depths", "0", "--store", "runs.db")
+    before = Path("runs.db").read_bytes(), file.read_bytes()
+    Path("link.svg").symlink_to("runs.db")
+    asked = ("eval", "--questions", str(file), "--player", "script", "--store", "runs.db")
+    for words in (
+        (*asked, "--csv", "./runs.db"),
+        (*asked, "--csv", "runs.db-wal"),
+        (*asked, "--csv", str(file)),
+        (*asked, "--csv", "both.svg", "--plot", "both.svg"),
+        ("eval", "show", "--store", "runs.db", "--csv", "runs.db"),
+        ("eval", "show", "--store", "runs.db", "--plot", "link.svg"),
+        ("iterate", "--task", "path,size=4", "--store", "runs.db", "--plot", "link.svg"),
+    ):
+        done = typed(*words)
+        assert (done.code, done.out) == (2, "")
+        assert "would be written over" in done.err
+    assert (Path("runs.db").read_bytes(), file.read_bytes()) == before
+
+
+def test_files_are_written_also_where_stdout_takes_nothing(home: Path) -> None:
+    words = (*SUMS, "--player", "script", "--depths", "0", "-q", "--csv", "answers.csv")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*COMMAND, *words], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, b"stdout cannot be written" in done.stderr) == (1, True)
+    assert Path("answers.csv").read_text().startswith("row,player,")
+
+
+def test_a_seed_is_any_number(typed: Typed, home: Path) -> None:
+    assert evaluated(typed, *SUMS[1:], "--depths", "0", "--seed", "-5")["questions"] == 12
+
+
+def test_a_line_is_about_no_instance_but_the_one_it_names(typed: Typed, home: Path) -> None:
+    lines = [{"question": "s^2(bf)", "instance": 1}, {"question": "s^2(bf)", "answer": "bd"}]
+    Path("q.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    model = rules(home / "rules.toml", {"match": ".", "reply": "bd"})
+    words = ("--questions", "q.jsonl", "--task", "permutation", "--depths", "0")
+    found = evaluated(typed, *words, "--player", f"direct@{model}")
+    first, second = (line["instance"] for line in found["asked"])
+    assert first
+    assert second is None
+    assert typed("eval", *words, "--player", "script").code == 2
 
 
 def test_the_mean_of_right_in_a_csv_is_the_accuracy(typed: Typed, home: Path) -> None:

@@ -98,15 +98,34 @@ def test_it_is_counted_over_all_pairs_of_tries(table: list[list[bool]]) -> None:
     if correlation is None:
         assert len(table) < 2 or len(set(every)) < 2
         return
-    same = [a and b for row in table for a, b in combinations(row, 2)]
-    other = [a and b for x, y in combinations(table, 2) for a, b in product(x, y)]
-    error, both, apart = fmean(every), fmean(same), fmean(other)
+    same = [fmean(a and b for a, b in combinations(row, 2)) for row in table]
+    other = [fmean(a and b for a, b in product(x, y)) for x, y in combinations(table, 2)]
+    error, both, apart = fmean(map(fmean, table)), fmean(same), fmean(other)
     assert isclose(correlation.error, error)
     assert isclose(correlation.both, both, abs_tol=1e-12)
     assert isclose(correlation.apart, apart, abs_tol=1e-12)
     assert isclose(correlation.pairwise, (both - apart) / (error - apart), abs_tol=1e-9)
     if len({len(row) for row in table}) == 1:
         assert isclose(correlation.intraclass, correlation.pairwise, abs_tol=1e-9)
+
+
+@pytest.mark.parametrize("few", [3, 9])
+def test_questions_count_alike_however_many_tries_they_have(few: int) -> None:
+    """As in the votes that trees pay for: what is harder has more tries, or fewer."""
+    rng, many = Random(1), 12 - few
+    tries = [
+        Tries(sum(rng.random() >= error for _ in range(of)), of)
+        for error, of in ((0.2, few), (0.6, many)) * 500
+    ]
+    rho = 0.04 / (0.4 * 0.6)  # the variance of the questions' errors, of that of a try's
+    assert found(tries).low < rho < found(tries).high
+    opposite = found([Tries(2, 2)] * 100 + [Tries(0, 10)] * 100)
+    assert (opposite.pairwise, opposite.low, opposite.high) == (1, 1, 1)
+
+
+def test_an_interval_holds_no_more_than_a_correlation_can_be() -> None:
+    rare = found([Tries(4, 5)] * 3 + [Tries(5, 5)] * 197)
+    assert -1 <= rare.low < rare.pairwise < rare.high <= 1
 
 
 def test_where_it_cannot_be_told_there_is_none() -> None:

@@ -167,8 +167,9 @@ def test_errors_go_together_as_far_as_the_tries_made_in_any_case_tell(built: Eva
     assert (found.level, found.k, found.unanswered) == (0, 6, Share(0, 22))
     assert found.by_question == ByQuestion(never=1, sometimes=3, always=2)
     assert found.correlation
-    assert isclose(found.correlation.error, 7 / 22)
+    assert isclose(found.correlation.error, 1 / 3), "by question, as the ceiling of one try"
     assert found.ceiling
+    assert isclose(found.correlation.error, 1 - found.ceiling.one)
     assert isclose(found.ceiling.one, (0.75 + 1 + 0.75 + 1 + 0 + 0.5) / 6)
     assert isclose(found.ceiling.vote, 4.5 / 6)
     assert isclose(found.ceiling.choice, 5 / 6)
