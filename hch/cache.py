@@ -63,7 +63,7 @@ class Share:
 
 
 class Cache:
-    """A `hch.protocols.ReplyCache` in one file; usable again after `close`.
+    """A `hch.keeping.ReplyCache` in one file; usable again after `close`.
 
     Keys of the environment do not get in: a completion that comes here is redacted already, since
     the cache stands outside `hch.middleware.Redacted`. Every method raises StoreError, also for

@@ -22,9 +22,10 @@ from hch.errors import ConfigError, PromptError, UsageError
 from hch.events import RunStarted
 from hch.examination import Entry, Examination, check_entries
 from hch.forecast import Estimate, Unwritten, estimate
+from hch.keeping import ReplyCache, Store
 from hch.prices import source
 from hch.prompts import PromptSet, folder, reader, shipped
-from hch.protocols import Model, Person, ReplyCache, Store, Strategy
+from hch.protocols import Model, Person, Strategy
 from hch.rates import Rate
 from hch.recording import Recording, given_up
 from hch.redaction import Redaction

@@ -20,9 +20,10 @@ from hch.agents import Agent, Learned, Query, Response, Row
 from hch.amplify import Amplify
 from hch.cases import Case, Cases
 from hch.errors import StoreError, UsageError
+from hch.keeping import Store
 from hch.ledger import Generation, Ledger, Score, Settings, Work, is_name
 from hch.playing import Playing
-from hch.protocols import Learner, Store, Task
+from hch.protocols import Learner, Task
 from hch.types import digest
 
 

@@ -28,7 +28,8 @@ from hch.errors import (
 )
 from hch.events import CallGivenUp
 from hch.journal import Journal, failed, finished, intended
-from hch.protocols import Model, ReplyCache
+from hch.keeping import ReplyCache
+from hch.protocols import Model
 from hch.redaction import Redaction
 from hch.tries import Tries
 from hch.types import Completion, Request, Usage

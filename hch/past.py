@@ -14,8 +14,9 @@ from hch.compose import HCH, recorded_prompts
 from hch.config import Config, Defaults, File, look
 from hch.errors import ConfigError, HchError, PromptError, UsageError
 from hch.events import RunStarted
+from hch.keeping import Store
 from hch.prompts import Files, folder, reader, shipped
-from hch.protocols import Person, Store
+from hch.protocols import Person
 from hch.recording import Recording
 from hch.replay import Replay
 from hch.roots import planned

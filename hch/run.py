@@ -18,6 +18,7 @@ from hch.engine import Engine
 from hch.errors import BillExhausted, StoreError
 from hch.events import Event, RunFinished, RunResumed, RunStarted, RunStopped
 from hch.journal import Journal
+from hch.keeping import ReplyCache, Store
 from hch.middleware import (
     Cached,
     Deadline,
@@ -29,7 +30,7 @@ from hch.middleware import (
 )
 from hch.planting import planted
 from hch.prompts import PromptSet
-from hch.protocols import Model, ReplyCache, Store, Task
+from hch.protocols import Model, Task
 from hch.recording import Recording
 from hch.redaction import Redaction
 from hch.roots import Plan

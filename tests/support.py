@@ -10,8 +10,8 @@ from typing import Any
 
 from hch import HCH, Completion, Question, Request, ScriptedModel, Text, Trace
 from hch.errors import ModelError, TransientModelError
+from hch.keeping import Store
 from hch.nodes import Node
-from hch.protocols import Store
 from hch.run import Result
 from hch.stores.memory import MemoryStore
 from hch.types import digest

@@ -26,7 +26,7 @@ from hch.errors import HchError, UsageError
 from hch.events import Event, Record, RootOpened, RunFinished, RunResumed
 from hch.interchange import LONGEST, Export, lines
 from hch.jsonl import decoded, encoded, unlike
-from hch.protocols import Store
+from hch.keeping import Store
 from hch.redaction import Redaction
 from hch.soundness import Soundness
 from hch.stores.memory import MemoryStore

@@ -16,9 +16,10 @@ from hch.agents import Learned, Row
 from hch.cases import Cases
 from hch.errors import ConfigError, StoreError, UsageError
 from hch.iterate import Iteration, names, on_shelf, read, remove
+from hch.keeping import Store
 from hch.ledger import Generation, Ledger, Settings
 from hch.playing import drawn
-from hch.protocols import Store, Task
+from hch.protocols import Task
 from hch.registry import Spec
 from hch.stores.memory import MemoryStore
 from hch.stores.sqlite import SqliteStore

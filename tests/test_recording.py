@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hch import HCH, ScriptedModel
 from hch.errors import DeadEndpoint, ModelError, StoreError, TransientModelError
 from hch.events import CallFinished, CallGivenUp, CallIntended, RunResumed
-from hch.protocols import Store
+from hch.keeping import Store
 from hch.recording import Recording, given_up
 from hch.run import Result
 from hch.stores.memory import MemoryStore

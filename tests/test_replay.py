@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hch import HCH, ScriptedModel
 from hch.errors import ConfigError, ReplayDivergence, UsageError
 from hch.events import CallFinished, NodeClosed
+from hch.keeping import Store
 from hch.past import Past
 from hch.prompts import shipped
-from hch.protocols import Store
 from hch.stores.memory import MemoryStore
 from hch.trace import Trace
 from tests.support import Plan, ask, memory, regular, scripted

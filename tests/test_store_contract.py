@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hch import registry
 from hch.errors import StoreError, UsageError
 from hch.events import Record, RootOpened, RunFinished, RunResumed, RunStopped
-from hch.protocols import RunRow, Store
+from hch.keeping import RunRow, Store
 from hch.registry import Spec
 from hch.wire import Amounts
 from tests.stores.samples import (

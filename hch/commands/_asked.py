@@ -88,7 +88,7 @@ def plays(hch: HCH) -> str:
 def notices(hch: HCH) -> Iterator[str]:
     """What was chosen for whoever asked, without being named."""
     from hch.budget import UNLIMITED
-    from hch.commands._words import budget as budget_words
+    from hch.words import budget as budget_words
 
     named = {level for levels in hch.at for level in registry.parse_levels(levels, hch.levels)}
     if hch.casting.built_in and len(named) <= hch.levels:

@@ -6,8 +6,8 @@ import re
 from math import inf
 
 from hch.budget import CURRENCIES, Bill, Price
-from hch.commands._words import budget
 from hch.trace import Node, Trace
+from hch.words import budget
 
 _LACK = re.compile(r"(\d+) (call|token|micro-dollar|node)s? wanted, (\d+) left")
 _UNITS = dict(zip(("call", "token", "micro-dollar", "node"), CURRENCIES, strict=True))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from hch.commands._fitting import fit
+from hch.browse.marks import fit
 
 GAP = "  "
 

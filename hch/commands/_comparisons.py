@@ -11,15 +11,15 @@ from hch.commands._columns import GAP, Column, table
 from hch.commands._evaluations import LABEL, chance, percent, points, who
 from hch.commands._finding import find as find_run
 from hch.commands._scored import evaluated, wrapped
-from hch.commands._words import count
 from hch.errors import UsageError
 from hch.evals.comparison import Comparison
 from hch.evals.evaluation import Evaluation, Row
 from hch.evals.share import Share
-from hch.protocols import RunRow, Store
+from hch.keeping import RunRow, Store
 from hch.roots import planned
 from hch.safe_text import one_line
 from hch.trace import Trace
+from hch.words import count
 
 LISTED = 30
 """The rows that an error names."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from hch.commands._form import Entry, Field, only_asks, walk
 from hch.commands._sheet import BOLD, DIM, PLAIN, prompt, sheet, told, wrapped
 from hch.commands._terminal import mutter, size
-from hch.commands._words import count, listed
 from hch.types import Request
+from hch.words import count, listed
 
 if TYPE_CHECKING:
     from hch.commands._keyboard import Keyboard

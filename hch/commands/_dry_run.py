@@ -7,8 +7,8 @@ from dataclasses import asdict
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from hch.commands._words import budget, count, dollars, players, short
 from hch.safe_text import one_line
+from hch.words import budget, count, dollars, players, short
 
 if TYPE_CHECKING:
     from hch.budget import Price

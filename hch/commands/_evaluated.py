@@ -58,8 +58,8 @@ def list_(store: StoreOption = None, as_json: JsonOption = False) -> None:
       hch eval list --json
     """
     from hch.commands._comparisons import evaluations
-    from hch.commands._words import count
     from hch.compose import HCH
+    from hch.words import count
 
     check_filled(store=store)
     with closing(HCH(store=store).kept_in) as kept_in:

@@ -13,7 +13,6 @@ from hch.budget import Price
 from hch.commands._growth import Growth
 from hch.commands._live import LiveTree
 from hch.commands._terminal import encodable
-from hch.commands._words import dollars, listed, seconds
 from hch.evals.marking import Marking
 from hch.events import Event, NodeClosed, RootOpened
 from hch.examination import Entry
@@ -22,6 +21,7 @@ from hch.registry import Spec
 from hch.rules import Lineup
 from hch.run import Run
 from hch.types import Answer
+from hch.words import dollars, listed, seconds
 
 BAR = 24
 """The most cells of a bar."""

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from hch.commands._evaluations import percent
-from hch.commands._words import count, dollars, listed, tokens
 from hch.evals.checking import Checks
 from hch.evals.evaluation import Row
 from hch.evals.share import Share
@@ -14,6 +13,7 @@ from hch.evals.trees import Step
 from hch.evals.voting import Together, Voting
 from hch.judging import Said
 from hch.safe_text import one_line
+from hch.words import count, dollars, listed, tokens
 
 STEPS: dict[Step, str] = {
     "alone": "on its own",

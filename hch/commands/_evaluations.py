@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from hch.commands._columns import Column, table
-from hch.commands._words import dollars, seconds, short
 from hch.evals.evaluation import Row
 from hch.evals.paired import Paired
 from hch.evals.share import Share
 from hch.safe_text import one_line
+from hch.words import dollars, seconds, short
 
 LABEL = 200
 """Characters of a player's name."""

@@ -17,7 +17,6 @@ from hch.commands._foreseen import Foreseen, foresee
 from hch.commands._scored import WIDTH
 from hch.commands._settings import check_in_force
 from hch.commands._terminal import columns, say, say_json
-from hch.commands._words import count
 from hch.compose import HCH
 from hch.errors import UsageError
 from hch.evals.contest import Contest, Contestant
@@ -25,6 +24,7 @@ from hch.evals.questions import Sheet
 from hch.protocols import Scorer, Task
 from hch.run import Run
 from hch.safe_text import one_line
+from hch.words import count
 
 QUESTIONS = 100
 """Of a task, where nobody says how many."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hch.errors import UsageError
 
 if TYPE_CHECKING:
-    from hch.protocols import RunRow, Store
+    from hch.keeping import RunRow, Store
 
 SHOWN = 6
 """How many candidates an error names."""

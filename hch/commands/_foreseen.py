@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from hch.budget import Price, root_grant
 from hch.commands._columns import Column, table
 from hch.commands._dry_run import HEAD, as_object, cells
-from hch.commands._words import budget, count, dollars, listed, tokens
 from hch.forecast import Estimate, dearest
 from hch.judging import grading
 from hch.planting import paid_for
 from hch.safe_text import one_line
 from hch.types import Question, Text
+from hch.words import budget, count, dollars, listed, tokens
 
 if TYPE_CHECKING:
     from hch.compose import HCH

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeAlias
 
-from hch.commands._words import listed
 from hch.replies import without_reasoning
 from hch.types import Form
+from hch.words import listed
 
 Entry: TypeAlias = tuple[str, str]
 """The name of a field, and what was typed there, as it was typed."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hch.commands._terminal import encodable
-from hch.commands._words import seconds, short
 from hch.ledger import Generation, Score
 from hch.safe_text import one_line
+from hch.words import seconds, short
 
 ROWS = 8
 """The height of a plot in text."""

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from hch import __version__, registry
-from hch.commands._words import count
 from hch.errors import HchError
 from hch.safe_text import one_line
 from hch.types import Message, Part, Request, Sampling
+from hch.words import count
 
 if TYPE_CHECKING:
-    from hch.protocols import Model, Store
+    from hch.keeping import Store
+    from hch.protocols import Model
 
 State: TypeAlias = Literal["fine", "wrong", "none"]
 

@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from hch.commands._generations import Rows, plot
 from hch.commands._terminal import columns, is_drawn_on, mutter, tell
-from hch.commands._words import count
 from hch.errors import UsageError
 from hch.iterate import Iteration
 from hch.ledger import Generation, Ledger, Settings
 from hch.settings import reason
+from hch.words import count
 
 WIDTH = 100
 """Columns where stderr is no terminal."""

@@ -11,9 +11,9 @@ from typer import Argument, Exit, Option
 from hch.commands._completion import complete_file, complete_iteration
 from hch.commands._given import check_apart, check_filled
 from hch.commands._terminal import columns, confirmed, say, say_json, tell
-from hch.commands._words import count
 from hch.errors import StoreError
 from hch.safe_text import one_line
+from hch.words import count
 
 WIDTH = 100
 """Columns where there is no terminal."""

@@ -16,13 +16,13 @@ from itertools import islice
 from rich.cells import cell_len
 from rich.text import Text
 
-from hch.commands._fitting import MARKS, fit, share
+from hch.browse.marks import MARKS, fit, share
 from hch.commands._growth import SHOWN, Growth, Node
 from hch.commands._terminal import encodable
 from hch.commands._waiting import Waiting, totals
-from hch.commands._words import players, seconds
 from hch.run import Run
 from hch.safe_text import one_line
+from hch.words import players, seconds
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 PLAIN_SPINNER = "|/-\\"

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, TextIO, cast
 from hch.commands._growth import Growth
 from hch.commands._terminal import Narration, is_drawn_on, mutter, size, takes_more, tell
 from hch.commands._waiting import Waiting, totals
-from hch.commands._words import listed, seconds
 from hch.events import Event, RootOpened
 from hch.run import Run
+from hch.words import listed, seconds
 
 if TYPE_CHECKING:
     from rich.live import Live

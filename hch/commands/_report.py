@@ -10,7 +10,6 @@ from typing import Any
 from hch.commands._budgets import to_begin_anew
 from hch.commands._running import Finished
 from hch.commands._terminal import say, say_json, say_raw, tell
-from hch.commands._words import cost, count, listed, seconds, tokens
 from hch.errors import HchError
 from hch.events import CallIntended
 from hch.recording import Recording, given_up
@@ -18,6 +17,7 @@ from hch.run import Result
 from hch.trace import UNCLEAN, Node, Trace
 from hch.types import Ballot
 from hch.wire import Amounts
+from hch.words import cost, count, listed, seconds, tokens
 
 
 def report(finished: Finished, *, as_json: bool, quiet: bool) -> int:

@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len
 from rich.text import Text
 
+from hch.browse.marks import MARKS, fit, share
 from hch.commands._budgets import to_go_on
-from hch.commands._fitting import MARKS, fit, share
 from hch.commands._report import blemishes, flaws, totals, uncertain
 from hch.commands._running import Place
-from hch.commands._words import count, dollars, players, seconds, tokens
 from hch.events import RunStarted
-from hch.protocols import RunRow
+from hch.keeping import RunRow
 from hch.safe_text import one_line
 from hch.trace import Ask, Node, Trace
+from hch.words import count, dollars, players, seconds, tokens
 
 DROPPED = (0, 3, 1, 2)
 """The columns of figures (below, tokens, dollars, seconds) in the order they go."""

@@ -21,7 +21,7 @@ from hch.commands._person import PersonAtTerminal
 from hch.commands._progress import Progress
 from hch.commands._terminal import last_words, mutter, tell
 from hch.errors import BillExhausted, HchError
-from hch.protocols import Store
+from hch.keeping import Store
 from hch.run import Result, Run
 from hch.safe_text import one_line
 from hch.trace import Trace

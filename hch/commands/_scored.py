@@ -12,9 +12,9 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from hch.commands._terminal import columns, say, say_json, tell
-from hch.commands._words import count, listed, seconds
 from hch.errors import UsageError
 from hch.safe_text import one_line
+from hch.words import count, listed, seconds
 
 if TYPE_CHECKING:
     from hch.commands._running import Finished

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, chop_cells
 
-from hch.commands._words import count
 from hch.safe_text import safe_text
 from hch.types import Request
+from hch.words import count
 
 SHOWN = 12
 """The lines of a text that are shown before it is cut."""

@@ -8,14 +8,14 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from hch.commands._fitting import fit, share
-from hch.commands._words import count
+from hch.browse.marks import fit, share
 from hch.playing import drawn
 from hch.protocols import Task
 from hch.safe_text import one_line
 from hch.steps import Instance
 from hch.transcript import Transcript
 from hch.types import Answer
+from hch.words import count
 
 SAYS_ALL = "the question says all"
 

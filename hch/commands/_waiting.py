@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from hch.commands._growth import Call, Growth, Node
-from hch.commands._words import cost, seconds, tokens
 from hch.endpoints import Endpoint
 from hch.lanes import Lane
 from hch.run import Run
 from hch.safe_text import one_line
+from hch.words import cost, seconds, tokens
 
 State: TypeAlias = Literal["thinking", "held", "person", "queued", "asking", "working"]
 """`held` is who must wait out a failure or a limit of the endpoint."""

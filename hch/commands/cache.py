@@ -14,9 +14,9 @@ from hch.commands._completion import complete_model
 from hch.commands._given import check_filled
 from hch.commands._page import group
 from hch.commands._terminal import columns, confirmed, say, say_json, tell
-from hch.commands._words import count, short
 from hch.errors import UsageError
 from hch.safe_text import one_line
+from hch.words import count, short
 
 if TYPE_CHECKING:
     from hch.cache import Share
@@ -190,7 +190,7 @@ def _head(config: Config, found: list[Share], taken: int) -> list[str]:
 
 def _rows(found: list[Share]) -> list[str]:
     """A table of models; in a narrow terminal without the days, and cut."""
-    from hch.commands._fitting import fit
+    from hch.browse.marks import fit
 
     rows = [("replies", "size", "oldest", "newest", "model")]
     rows += [

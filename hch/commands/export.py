@@ -16,12 +16,12 @@ from hch.commands._completion import complete_file, complete_run
 from hch.commands._finding import find
 from hch.commands._given import check_filled
 from hch.commands._terminal import say, tell
-from hch.commands._words import count
 from hch.errors import UsageError
 from hch.safe_text import one_line
+from hch.words import count
 
 if TYPE_CHECKING:
-    from hch.protocols import Store
+    from hch.keeping import Store
     from hch.redaction import Redaction
 
 AT_ONCE = 1 << 18

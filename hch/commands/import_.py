@@ -22,7 +22,7 @@ from hch.errors import HchError, StoreError, UsageError
 if TYPE_CHECKING:
     from hch.events import Record
     from hch.interchange import Export, Stream
-    from hch.protocols import Store
+    from hch.keeping import Store
     from hch.redaction import Redaction
 
 IN_MEMORY = 1 << 23

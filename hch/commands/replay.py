@@ -15,11 +15,11 @@ from hch.commands._completion import complete_file, complete_run
 from hch.commands._finding import find
 from hch.commands._given import check_filled
 from hch.commands._terminal import columns, say, say_json, say_raw, tell
-from hch.commands._words import count, seconds
 from hch.errors import ReplayDivergence, UsageError
+from hch.words import count, seconds
 
 if TYPE_CHECKING:
-    from hch.protocols import Store
+    from hch.keeping import Store
     from hch.trace import Trace
 
 WIDTH = 100

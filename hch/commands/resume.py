@@ -12,13 +12,13 @@ from hch.commands._completion import complete_file, complete_unfinished
 from hch.commands._finding import find
 from hch.commands._given import check_filled
 from hch.commands._terminal import confirmed, tell
-from hch.commands._words import count
 from hch.errors import UsageError
 from hch.safe_text import one_line
+from hch.words import count
 
 if TYPE_CHECKING:
     from hch.commands._running import Finished
-    from hch.protocols import RunRow, Store
+    from hch.keeping import RunRow, Store
     from hch.run import Run
 
 LISTED = 10

@@ -15,11 +15,11 @@ from hch.commands._finding import find
 from hch.commands._given import check_filled
 from hch.commands._page import group
 from hch.commands._terminal import columns, confirmed, say, say_json, tell
-from hch.commands._words import count, dollars, players, seconds, short
 from hch.safe_text import one_line
+from hch.words import count, dollars, players, seconds, short
 
 if TYPE_CHECKING:
-    from hch.protocols import RunRow
+    from hch.keeping import RunRow
 
 WIDTH = 100
 """Columns where stdout is no terminal."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from hch.commands._running import Place
-    from hch.protocols import RunRow
+    from hch.keeping import RunRow
     from hch.trace import Trace
 
 WIDTH = 100

@@ -13,10 +13,10 @@ from hch.commands._completion import complete_file
 from hch.commands._given import check_filled
 from hch.commands._page import group
 from hch.commands._terminal import say, say_json, tell
-from hch.commands._words import count
 from hch.errors import StoreError, UsageError
 from hch.safe_text import one_line
 from hch.settings import is_spec
+from hch.words import count
 
 PlaceOption: TypeAlias = Annotated[
     str | None,

@@ -1,1 +1,1 @@
-"""One file per store plugin: `build(arg)` gives a `hch.protocols.Store`."""
+"""One file per store plugin: `build(arg)` gives a `hch.keeping.Store`."""

@@ -12,14 +12,14 @@ from hch.events import (
     CallFinished,
     CallIntended,
     Event,
-    NodeClosed,
     NodeOpened,
     RootOpened,
     RunFinished,
     RunResumed,
     RunStarted,
 )
-from hch.protocols import RunRow
+from hch.growing import Growing
+from hch.keeping import RunRow
 
 SHOWN = 200
 _MOST = 2**63 - 1
@@ -27,9 +27,9 @@ _MOST = 2**63 - 1
 
 @dataclass(slots=True)
 class Tally:
-    """One run so far: `last` is the number of its last event, `nodes` the status of each node.
+    """One run so far: `last` is the number of its last event, `tree` the outline that grows.
 
-    `root` is the key of root 0; a node that is open has no status.
+    `root` is the key of root 0.
     """
 
     run: str
@@ -44,7 +44,7 @@ class Tally:
     calls: int = 0
     tokens: int = 0
     microusd: int = 0
-    nodes: dict[str, str | None] = field(default_factory=dict)
+    tree: Growing = field(default_factory=Growing)
 
     def add(self, at: float, event: Event) -> int:
         """Take in the run's next event; its number."""
@@ -54,11 +54,12 @@ class Tally:
         self.ended = at
         if (step := _STEPS.get(event.type)) is not None:
             step(self, event)
+        self.tree.take(self.last, at, event)
         return self.last
 
     def status(self) -> str:
         """The first root's status, or `unfinished`."""
-        return (self.finished and self.nodes.get(self.root)) or "unfinished"
+        return (self.finished and self.tree.status(self.root)) or "unfinished"
 
     def row(self) -> RunRow:
         return RunRow(
@@ -68,7 +69,7 @@ class Tally:
             players=self.players,
             roots=self.roots,
             status=self.status(),
-            nodes=len(self.nodes),
+            nodes=self.tree.count,
             calls=self.calls,
             tokens=self.tokens,
             microusd=self.microusd,
@@ -87,12 +88,7 @@ def _root_opened(tally: Tally, event: RootOpened) -> None:
 
 
 def _opened(tally: Tally, event: NodeOpened) -> None:
-    tally.nodes[event.key] = None  # a node that is opened again begins again
     tally.question = tally.question or shown(event.question.body, SHOWN)
-
-
-def _closed(tally: Tally, event: NodeClosed) -> None:
-    tally.nodes[event.key] = event.status
 
 
 def _intended(tally: Tally, event: CallIntended) -> None:
@@ -121,7 +117,6 @@ _STEPS: dict[str, Callable[[Tally, Any], None]] = {
     "RunStarted": _started,
     "RootOpened": _root_opened,
     "NodeOpened": _opened,
-    "NodeClosed": _closed,
     "CallIntended": _intended,
     "CallFinished": _finished,
     "CallFailed": _failed,

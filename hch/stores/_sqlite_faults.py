@@ -10,12 +10,14 @@ from pathlib import Path
 
 from hch.errors import StoreError
 from hch.events import RunFinished
+from hch.outline_bytes import dump
 from hch.soundness import Family
 from hch.stores._index import Tally
 from hch.stores._sqlite_errors import damaged
+from hch.stores._sqlite_outlines import kept
 from hch.stores._sqlite_reader import Reader
 from hch.stores._sqlite_runs import values
-from hch.stores._sqlite_schema import IMPORTS, RUN_BITS
+from hch.stores._sqlite_schema import IMPORTS, OUTLINES, RUN_BITS
 from hch.stores._sqlite_shelf import shelf_faults
 
 MOST = 10
@@ -41,6 +43,10 @@ _ASTRAY = {
         SELECT DISTINCT text FROM text_refs WHERE text NOT IN (SELECT id FROM texts)""",
     "run number {}, which refers to a text, is not there": """
         SELECT DISTINCT run FROM text_refs WHERE run NOT IN (SELECT id FROM run_ids)""",
+}
+_OUTLINED = {
+    "run number {}, which has an outline, is not there": """
+        SELECT id FROM outlines WHERE id NOT IN (SELECT id FROM run_ids)""",
 }
 _IMPORTED = {
     "run number {}, which was imported, is not there": """
@@ -72,7 +78,7 @@ def deep_faults(db: sqlite3.Connection, path: Path, version: int) -> list[str]:
     reader = _Watched(db, path)
     for number, run in db.execute("SELECT id, run FROM run_ids ORDER BY id").fetchall():
         try:
-            found += [str(damaged(path, fault)) for fault in _of_run(reader, number, run)]
+            found += [str(damaged(path, fault)) for fault in _of_run(reader, number, run, version)]
         except StoreError as error:
             found.append(str(error))
     return found
@@ -94,7 +100,9 @@ def _of_shelf(db: sqlite3.Connection, version: int) -> list[str]:
 
 def _astray(db: sqlite3.Connection, version: int) -> Iterator[str]:
     """Rows that belong to nothing."""
-    for said, query in (_ASTRAY if version < IMPORTS else {**_ASTRAY, **_IMPORTED}).items():
+    known = {IMPORTS: _IMPORTED, OUTLINES: _OUTLINED}
+    later = [queries for first, queries in known.items() if version >= first]
+    for said, query in (pair for queries in (_ASTRAY, *later) for pair in queries.items()):
         for (id_,) in db.execute(query).fetchmany(MOST):
             yield said.format(id_)
 
@@ -117,7 +125,7 @@ class _Watched(Reader):
         return super().text(name)
 
 
-def _of_run(reader: _Watched, number: int, run: str) -> list[str]:
+def _of_run(reader: _Watched, number: int, run: str, version: int) -> list[str]:
     """What is wrong with a run: its events, its texts, its nodes, its row in the index."""
     reader.asked = set()
     tally, tree, found = Tally(run), Family(), list[str]()
@@ -125,11 +133,14 @@ def _of_run(reader: _Watched, number: int, run: str) -> list[str]:
         tally.add(record.at, record.event)
         tree.take(record.event)
         if isinstance(record.event, RunFinished):
-            left = sorted(key for key in tree.standing() if tally.nodes.get(key) is None)
+            left = sorted(key for key in tree.standing() if tally.tree.status(key) is None)
             found = [f"node {key} of run {run} is open, though the run finished" for key in left]
     [(_, *listed)] = reader.query("SELECT * FROM run_index WHERE id = ?", number)
     if listed != list(values(tally)):
         found.append(f"run {run} is not listed as its events make it")
+    outline = kept(reader, number, tally.last) if version >= OUTLINES else None
+    if outline and outline.last == tally.last and dump(outline) != dump(tally.tree.settled()):
+        found.append(f"the outline of run {run} is not what its events make it")
     refs = {text for (text,) in reader.query("SELECT text FROM text_refs WHERE run = ?", number)}
     for text in sorted(reader.asked - refs):
         if text >> RUN_BITS != number:

@@ -42,7 +42,7 @@ def bring(
             db.execute("BEGIN IMMEDIATE")
             if db.execute("SELECT 1 FROM run_ids WHERE run = ?", (shown(run),)).fetchone():
                 raise StoreError(f"there is a run {shown(run)} already in the store {path}")
-        writer = Writer(lambda: db)
+        writer = Writer(lambda: db, path)
         with hold:
             while some:
                 with translated(path):

@@ -28,6 +28,13 @@ _SOME = """
 SELECT id, at, body, raw FROM event_log LEFT JOIN replies USING (id)
 WHERE id > ? AND id <= ? AND type IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT 256
 """
+_PICKED = """
+SELECT id, at, body, raw FROM event_log LEFT JOIN replies USING (id)
+WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id
+"""
+
+AT_ONCE = 256
+"""How many events are held in memory."""
 
 
 class Reader:
@@ -46,20 +53,32 @@ class Reader:
             return self._db.execute(sql, values).fetchall()
 
     def records(
-        self, run: str, number: int, last: int = LAST, types: Sequence[str] = ()
+        self, run: str, number: int, last: int = LAST, types: Sequence[str] = (), after: int = 0
     ) -> Iterator[Record]:
-        """The events of that run up to number `last`, in order, all or of these types."""
+        """The events of that run after `after`, up to number `last`, all or of these types."""
         base = number << RUN_BITS
         some = (json.dumps(types),) if types else ()
-        done = base
+        done = base + after
         while rows := self.query(_SOME if types else _ALL, done, base + last, *some):
             if not types and rows[-1][0] != done + len(rows):
                 raise self._lacking(f"events of run {run}")
             for row in rows:
                 yield self._record(run, *row)
             done = rows[-1][0]
-        if not types and last != LAST and done != base + last:
+        if not types and last != LAST and base + after < base + last and done != base + last:
             raise self._lacking(f"events of run {run}")
+
+    def picked(self, run: str, number: int, numbers: Sequence[int]) -> Iterator[Record]:
+        """The events of these numbers, in their order, once each."""
+        base = number << RUN_BITS
+        wanted = sorted(set(numbers))
+        for start in range(0, len(wanted), AT_ONCE):
+            some = wanted[start : start + AT_ONCE]
+            rows = self.query(_PICKED, json.dumps([base + n for n in some]))
+            if len(rows) != len(some):
+                raise self._lacking(f"events of run {run}")
+            for row in rows:
+                yield self._record(run, *row)
 
     def text(self, name: int) -> str:
         """The text of that id."""

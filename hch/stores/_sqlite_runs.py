@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from hch.errors import StoreError
-from hch.protocols import RunRow
+from hch.keeping import RunRow
 from hch.sqlite_files import transaction
 from hch.stores._index import Tally, shown
+from hch.stores._sqlite_outlines import growing
 from hch.stores._sqlite_reader import Reader
 from hch.stores._sqlite_schema import RUN_BITS
 
@@ -30,10 +31,6 @@ SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM run_ids WHERE id = ?
 _LOAD = """
 SELECT last, started, ended, question, players, roots, root, finished, calls, tokens, microusd
 FROM run_index WHERE id = ?
-"""
-_NODES = """
-SELECT key, json_extract(body, '$.status') FROM event_log
-WHERE id > ? AND id < ? AND type IN ('NodeOpened', 'NodeClosed') ORDER BY id
 """
 _UNUSED = """
 DELETE FROM texts WHERE id > ? AND id < ?
@@ -61,11 +58,11 @@ def listed(row: Any) -> RunRow:
     return replace(RunRow(run, started, question, tuple(named), *rest), imported=bool(imported))
 
 
-def begin(db: sqlite3.Connection, run: str) -> tuple[int, Tally]:
+def begin(db: sqlite3.Connection, reader: Reader, run: str) -> tuple[int, Tally]:
     """The number and the tally of a run that is to be written, be it new or not."""
     found = db.execute("SELECT id FROM run_ids WHERE run = ?", (shown(run),)).fetchone()
     if found is not None:
-        return found[0], _load(db, found[0], run)
+        return found[0], _load(db, reader, found[0], run)
     added = db.execute("INSERT INTO run_ids (run) VALUES (?)", (shown(run),))
     return added.lastrowid or 0, Tally(run)
 
@@ -90,7 +87,7 @@ def values(tally: Tally) -> tuple[Any, ...]:
         tally.calls,
         tally.tokens,
         tally.microusd,
-        len(tally.nodes),
+        tally.tree.count,
         tally.status(),
     )
 
@@ -99,6 +96,7 @@ def rebuild(db: sqlite3.Connection, reader: Reader) -> None:
     """Make the index of every run anew from its events."""
     with transaction(db):
         db.execute("DELETE FROM run_index")
+        db.execute("DELETE FROM outlines")
         for number, run in db.execute("SELECT id, run FROM run_ids").fetchall():
             tally = Tally(run)
             for record in reader.records(run, number):
@@ -113,6 +111,7 @@ def remove(db: sqlite3.Connection, number: int) -> None:
     db.execute("DELETE FROM event_log WHERE id > ? AND id < ?", ids)
     db.execute("DELETE FROM replies WHERE id > ? AND id < ?", ids)
     db.execute("DELETE FROM run_index WHERE id = ?", (number,))
+    db.execute("DELETE FROM outlines WHERE id = ?", (number,))
     db.execute("DELETE FROM imported_runs WHERE id = ?", (number,))
     db.execute("DELETE FROM run_ids WHERE id = ?", (number,))
     db.execute("DELETE FROM text_refs WHERE run = ?", (number,))
@@ -120,11 +119,10 @@ def remove(db: sqlite3.Connection, number: int) -> None:
     db.execute(_RETURNED, (json.dumps([text for (text,) in refs]),))
 
 
-def _load(db: sqlite3.Connection, number: int, run: str) -> Tally:
-    """A run's tally, from its row and from how its nodes stand."""
+def _load(db: sqlite3.Connection, reader: Reader, number: int, run: str) -> Tally:
+    """A run's tally, from its row and from its outline."""
     saved = db.execute(_LOAD, (number,)).fetchone()
     last, started, ended, question, players, roots, root, finished, calls, tokens, microusd = saved
-    nodes = db.execute(_NODES, (number << RUN_BITS, (number + 1) << RUN_BITS)).fetchall()
     return Tally(
         run,
         last,
@@ -138,5 +136,5 @@ def _load(db: sqlite3.Connection, number: int, run: str) -> Tally:
         calls,
         tokens,
         microusd,
-        dict(nodes),
+        tree=growing(reader, run, number, last),
     )

@@ -154,7 +154,15 @@ CREATE TABLE shelf (name TEXT NOT NULL PRIMARY KEY, hash BLOB NOT NULL, body BLO
 SHELF = 4
 """The first version that does so."""
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_FIFTH = """
+CREATE TABLE outlines (id INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL);
+"""
+"""A run's outline as of its event number `last`: an index, which its events make anew."""
+
+OUTLINES = 5
+"""The first version that has them."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 """Append only: script number n makes version n + 1 of version n. Version 0 is an empty file."""
 
 

@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from hch.errors import StoreError
@@ -22,6 +23,8 @@ from hch.failpoints import Failpoint
 from hch.sqlite_files import transaction
 from hch.stores._codec import Packer
 from hch.stores._index import shown
+from hch.stores._sqlite_outlines import keep
+from hch.stores._sqlite_reader import Reader
 from hch.stores._sqlite_runs import begin, save
 from hch.stores._sqlite_schema import RUN_BITS
 
@@ -38,11 +41,13 @@ class Writer:
     """Writes groups of events, and remembers the runs it writes until they end."""
 
     def __init__(
-        self, connect: Callable[[], sqlite3.Connection], fail: Failpoint | None = None
+        self, connect: Callable[[], sqlite3.Connection], path: Path, fail: Failpoint | None = None
     ) -> None:
         self._connect = connect
+        self._path = path
         self._fail = fail
         self._db: sqlite3.Connection | None = None
+        self._reader: Reader | None = None
         self._runs: dict[str, _Run] = {}
 
     def write(self, group: Sequence[Queued]) -> None:
@@ -63,7 +68,7 @@ class Writer:
         self._runs.clear()
         if self._db is not None:
             self._db.close()
-            self._db = None
+            self._db = self._reader = None
 
     def __del__(self) -> None:
         if self._db is not None:
@@ -72,8 +77,11 @@ class Writer:
     def _write(self, db: sqlite3.Connection, group: Sequence[Queued]) -> None:
         try:
             with transaction(db):
-                for run in self._insert(db, group):
+                written = self._insert(db, group)
+                for run in written.values():
                     save(db, run.number, run.tally)
+                for name in {name for name, _, event in group if event.type in _LAST}:
+                    keep(db, written[name].number, written[name].tally.tree.settled())
                 self._reach("rows")
         except BaseException:
             self._runs.clear()
@@ -88,7 +96,7 @@ class Writer:
             for _, _, event in group:
                 self._fail.reach(f"{side}-{event.type}")
 
-    def _insert(self, db: sqlite3.Connection, group: Sequence[Queued]) -> list[_Run]:
+    def _insert(self, db: sqlite3.Connection, group: Sequence[Queued]) -> dict[str, _Run]:
         """Insert the group's rows; the runs they belong to."""
         written: dict[str, _Run] = {}
         events: list[Any] = []
@@ -97,7 +105,7 @@ class Writer:
         for name, at, event in group:
             run = written.get(name)
             if run is None:
-                run = written[name] = self._runs[name] = self._runs.get(name) or _Run(db, name)
+                run = written[name] = self._runs[name] = self._runs.get(name) or self._run(db, name)
                 run.texts = texts
             try:
                 body, blob = run.pack(event)
@@ -110,7 +118,11 @@ class Writer:
         _insert_rows(db, "INSERT INTO event_log", 5, events)
         _insert_rows(db, "INSERT INTO replies", 2, replies)
         _insert_rows(db, "INSERT INTO texts", 4, texts)
-        return list(written.values())
+        return written
+
+    def _run(self, db: sqlite3.Connection, name: str) -> _Run:
+        self._reader = self._reader or Reader(db, self._path)
+        return _Run(db, self._reader, name)
 
 
 class _Run:
@@ -119,8 +131,8 @@ class _Run:
     `texts` takes the rows of new texts: id, hash, body, and what SQL shows where that differs.
     """
 
-    def __init__(self, db: sqlite3.Connection, name: str) -> None:
-        self.number, self.tally = begin(db, name)
+    def __init__(self, db: sqlite3.Connection, reader: Reader, name: str) -> None:
+        self.number, self.tally = begin(db, reader, name)
         self.base = self.number << RUN_BITS
         self.pack = Packer(self._bring).pack
         self.texts: list[Any] = []

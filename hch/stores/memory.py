@@ -9,13 +9,14 @@ from pathlib import Path
 
 from hch.errors import StoreError, UsageError
 from hch.events import Event, Record
-from hch.protocols import RunRow
+from hch.keeping import RunRow
+from hch.outline import Outline
 from hch.stores._index import Tally
 from hch.stores._shelf import checked
 
 
 class MemoryStore:
-    """A `hch.protocols.Store` that lasts as long as the object; whatever it has is durable."""
+    """A `hch.keeping.Store` that lasts as long as the object; whatever it has is durable."""
 
     place = "memory"
 
@@ -39,10 +40,18 @@ class MemoryStore:
     def flush(self) -> None:
         pass
 
-    def events(self, run: str, *types: str) -> Iterator[Record]:
+    def events(self, run: str, *types: str, after: int = 0) -> Iterator[Record]:
         """Those appended while it is read come too late for this reader."""
-        records = tuple(self._find(run))
+        records = self._find(run)[after:]
         return (record for record in records if not types or record.event.type in types)
+
+    def picked(self, run: str, numbers: Iterable[int]) -> Iterator[Record]:
+        records = self._find(run)
+        return (records[number - 1] for number in sorted(set(numbers)))
+
+    def outline(self, run: str) -> Outline:
+        self._find(run)
+        return self._tallies[run].tree.settled()
 
     def last(self, run: str) -> int:
         return len(self._find(run))

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +35,8 @@ from typing import Self
 from hch.errors import StoreError, UsageError
 from hch.events import Event, Record
 from hch.failpoints import armed
-from hch.protocols import RunRow
+from hch.keeping import RunRow
+from hch.outline import Outline
 from hch.sqlite_files import transaction
 from hch.stores._files import named, size
 from hch.stores._group import GroupCommit
@@ -46,6 +47,7 @@ from hch.stores._sqlite_connections import open_as_it_is, open_to_read, open_to_
 from hch.stores._sqlite_errors import damaged, translated
 from hch.stores._sqlite_faults import deep_faults, faults
 from hch.stores._sqlite_imports import bring
+from hch.stores._sqlite_outlines import growing, keep, kept
 from hch.stores._sqlite_reader import Reader
 from hch.stores._sqlite_runs import LIST, listed, rebuild, remove
 from hch.stores._sqlite_shelf import shelf, shelve, shelved
@@ -55,12 +57,15 @@ from hch.stores._sqlite_writer import Queued, Writer
 _LOCKS = 100
 """How many runs are removed at a time, since each is locked meanwhile."""
 
+LONG = 20_000
+"""So many events take a second or so to be made an outline of."""
+
 _SOON = 2.0
 """The most seconds that a check waits for another process's lock."""
 
 
 class SqliteStore:
-    """A `hch.protocols.Store` in one file; usable again after `close`.
+    """A `hch.keeping.Store` in one file; usable again after `close`.
 
     Raises UsageError where `path` can be no file's. Waits `patience` seconds for another process's
     lock. `pragmas` are set on what writes.
@@ -75,7 +80,7 @@ class SqliteStore:
         self._pragmas = pragmas or {}
         self._locks = RunLocks(self._path)
         self._fail = armed()
-        self._writer = Writer(self._open, self._fail)
+        self._writer = Writer(self._open, self._path, self._fail)
         self._group: GroupCommit[Queued] = GroupCommit(self._write)
         self._reader: Reader | None = None
         self._kept: set[str] = set()
@@ -89,9 +94,33 @@ class SqliteStore:
     def flush(self) -> None:
         self._group.flush()
 
-    def events(self, run: str, *types: str) -> Iterator[Record]:
+    def events(self, run: str, *types: str, after: int = 0) -> Iterator[Record]:
         reader, number, last = self._find(run)
-        return reader.records(run, number, last, types)
+        return reader.records(run, number, last, types, after)
+
+    def picked(self, run: str, numbers: Iterable[int]) -> Iterator[Record]:
+        reader, number, _ = self._find(run)
+        return reader.picked(run, number, list(numbers))
+
+    def outline(self, run: str) -> Outline:
+        reader, number, last = self._find(run)
+        before = kept(reader, number, last)
+        if before is not None and before.last == last:
+            return before
+        outline = growing(reader, run, number, last).settled()
+        self._keep(run, number, outline)
+        return outline
+
+    def _keep(self, run: str, number: int, outline: Outline) -> None:
+        """Keep what took long to make of a run that nobody writes, where that can be done."""
+        if outline.last < LONG or self._locks.held(run):
+            return
+        with suppress(StoreError), ExitStack() as stack:
+            stack.enter_context(self.live(run))
+            stack.enter_context(translated(self._path))
+            db = stack.enter_context(closing(self._open()))
+            with transaction(db):
+                keep(db, number, outline)
 
     def last(self, run: str) -> int:
         return self._find(run)[2]

@@ -12,8 +12,8 @@ import pytest
 from hch import HCH, ScriptedModel
 from hch.budget import Price, parse_budget
 from hch.commands._progress import Progress
-from hch.commands._words import budget, dollars, players, seconds, short
 from hch.events import Event
+from hch.words import budget, dollars, players, seconds, short
 from tests.commands.terminal import STUBBORN, Screen, gated, hch, install, two_parts
 from tests.support import regular
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from hch.commands.runs import _table
-from hch.protocols import RunRow
+from hch.keeping import RunRow
 from tests.commands.terminal import Done, Screen
 
 Typed = Callable[..., Done]

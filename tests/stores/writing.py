@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import hch
 from hch.events import Event
-from hch.protocols import Store
+from hch.keeping import Store
 from hch.stores import _sqlite_schema as schema
 from hch.stores.sqlite import SqliteStore
 from tests.stores.samples import finished

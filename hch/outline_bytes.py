@@ -1,0 +1,118 @@
+"""Outlines as bytes, and back: a head in JSON, then every column as it is in memory."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from dataclasses import asdict
+from itertools import accumulate
+from operator import eq, le, lt
+from sys import byteorder
+
+from hch.outline import (
+    ASKS,
+    CALLS,
+    NOBODY,
+    NODES,
+    PLACES,
+    STARTS,
+    STATUSES,
+    STEPS,
+    WAYS,
+    Columns,
+    Head,
+    Outline,
+    Totals,
+)
+
+FORMAT = 1
+"""Rises with every change of what is written; an older one is made anew."""
+
+
+def dump(outline: Outline) -> bytes:
+    """All of it as bytes, for `load`."""
+    head = {
+        "format": FORMAT,
+        "order": byteorder,
+        "head": asdict(outline.head),
+        "tables": {
+            name: {column: [values.typecode, len(values)] for column, values in table.items()}
+            for name, table in outline.tables.items()
+        },
+    }
+    parts = [values.tobytes() for table in outline.tables.values() for values in table.values()]
+    first = json.dumps(head).encode()
+    return b"%d\n%b%b%b" % (len(first), first, b"".join(parts), outline.keys)
+
+
+def load(data: bytes) -> Outline | None:
+    """The outline that was dumped; None for anything else, which is to be made anew."""
+    try:
+        return _load(data)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
+        return None
+
+
+def _load(data: bytes) -> Outline | None:
+    view = memoryview(data)
+    size, _, _ = bytes(view[:20]).partition(b"\n")
+    at = len(size) + 1
+    head = json.loads(bytes(view[at : at + int(size)]))
+    at += int(size)
+    if (head["format"], head["order"]) != (FORMAT, byteorder):
+        return None
+    tables: dict[str, Columns] = {}
+    for name, codes in _TABLES.items():
+        tables[name] = Columns()
+        for column, code in codes.items():
+            typed, length = head["tables"][name][column]
+            if typed != code:
+                return None
+            values = array(code)
+            values.frombytes(view[at : at + length * values.itemsize])
+            if len(values) != length:
+                return None
+            tables[name][column] = values
+            at += length * values.itemsize
+    written = {**head["head"], "totals": Totals(**head["head"]["totals"])}
+    outline = Outline(Head(**written), tables, bytes(view[at:]))
+    return outline if _holds(outline) else None
+
+
+_TABLES = {
+    "nodes": NODES,
+    "places": PLACES,
+    "starts": STARTS,
+    "asks": ASKS,
+    "steps": STEPS,
+    "calls": CALLS,
+}
+
+
+def _holds(it: Outline) -> bool:
+    """Whether every number that says where to look says so within what is there."""
+    n, known, m = it.n, len(it.opened), len(it.child)
+    nodes, asks = it.tables["nodes"].values(), it.tables["asks"].values()
+    steps, calls = it.tables["steps"], it.tables["calls"]
+    lengths = (
+        {len(column) for column in nodes} == {known}
+        and {len(column) for column in asks} == {m}
+        and len(steps["seq"]) == len(steps["request"])
+        and len(calls["seq"]) == len(calls["request"])
+        and len(it.parent) == len(it.asked) == len(it.below) == n <= known
+        and len(it.first) == len(it.stepped) == known + 1
+    )
+    return (
+        lengths
+        and all(map(lt, it.parent, range(n)))
+        and all(map(le, accumulate(it.first, max), it.first))
+        and all(map(le, accumulate(it.stepped, max), it.stepped))
+        and it.first[known] == m
+        and it.stepped[known] == len(steps["seq"])
+        and (not n or (max(it.asked) < m and min(it.parent) >= NOBODY))
+        and all(map(le, (i + b for i, b in enumerate(it.below)), (n - 1,) * n))
+        and (not m or (max(it.child) < known and max(it.how) < len(WAYS)))
+        and (not known or max(it.status) < len(STATUSES))
+        and (not known or max(it.player) < len(it.players))
+        and all(map(eq, (it.child[a] for a in it.asked), range(n)))
+    )
