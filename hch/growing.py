@@ -180,6 +180,7 @@ class Growing:
         asks["how"].append(_WAYS[event.how])
         asks["child"].append(NOBODY if event.child is None else self._row(event.child))
         asks["refused"].append(event.refusal is not None)
+        asks["why"].append(_hash(event.refusal) if event.refusal else 0)
         asks["seq"].append(seq)
         asks["more"].append(_whole(event.more))
 

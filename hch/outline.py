@@ -37,7 +37,8 @@ NODES = {
 """The columns of a node as its events make them, with their type codes of `array`."""
 
 ASKS = {
-    "slot": "i", "round": "i", "how": "B", "child": "i", "refused": "B", "seq": "I", "more": "i",
+    "slot": "i", "round": "i", "how": "B", "child": "i", "refused": "B", "why": "Q", "seq": "I",
+    "more": "i",
 }  # fmt: skip
 STEPS = {"seq": "I", "request": "Q"}
 CALLS = {"request": "Q", "seq": "I"}
@@ -150,7 +151,7 @@ class Outline:
         self.parent, self.asked, self.below = places["parent"], places["asked"], places["below"]
         self.first, self.stepped = tables["starts"]["first"], tables["starts"]["stepped"]
         self.child, self.slot, self.round = asks["child"], asks["slot"], asks["round"]
-        self.how, self.refused = asks["how"], asks["refused"]
+        self.how, self.refused, self.why = asks["how"], asks["refused"], asks["why"]
         self.more, self.sequence = asks["more"], asks["seq"]
 
     def ask(self, position: int) -> Ask:
