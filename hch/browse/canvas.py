@@ -1,0 +1,160 @@
+"""A widget of lines that are made when they are looked at: only what is on the screen is drawn."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.binding import Binding, BindingType
+from textual.events import Click
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from hch.browse.lines import STYLES, Line
+
+
+class Canvas(ScrollView, can_focus=True):
+    """`count` lines, the one under the cursor marked; a subclass says what is on each.
+
+    A click moves the cursor; one on the line under the cursor opens it.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", "down", show=False),
+        Binding("k,up", "move(-1)", "up", show=False),
+        Binding("g,home", "top", "top", show=False),
+        Binding("G,end", "bottom", "end", show=False),
+        Binding("ctrl+d,pagedown", "half(1)", "half a page down", show=False),
+        Binding("ctrl+u,pageup", "half(-1)", "half a page up", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"canvas--{name}" for name in STYLES if name}
+    DEFAULT_CSS = """
+    Canvas { background: $background; color: $foreground; scrollbar-size-vertical: 1; }
+    Canvas > .canvas--dim { color: $text-muted; }
+    Canvas > .canvas--bold, Canvas > .canvas--title { text-style: bold; }
+    Canvas > .canvas--level { color: $text-accent; }
+    Canvas > .canvas--good { color: $text-success; }
+    Canvas > .canvas--warn { color: $text-warning; }
+    Canvas > .canvas--bad { color: $text-error; }
+    Canvas > .canvas--info { color: $text-primary; }
+    Canvas > .canvas--live { color: $text-accent; }
+    Canvas > .canvas--hit { text-style: reverse; }
+    Canvas > .canvas--heat { color: $text-error; text-style: bold; }
+    Canvas > .canvas--warm { color: $text-warning; }
+    Canvas > .canvas--critical { color: $text-secondary; text-style: bold; }
+    Canvas > .canvas--task { color: $text-muted; }
+    Canvas > .canvas--question { color: $text-accent; text-style: bold; }
+    Canvas > .canvas--context { color: $text-primary; }
+    Canvas > .canvas--child { color: $text-success; }
+    Canvas > .canvas--budget { color: $text-warning; }
+    Canvas > .canvas--reply { color: $text-secondary; }
+    """
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+
+    class Moved(Message):
+        """The cursor is on another line."""
+
+        def __init__(self, canvas: Canvas, line: int) -> None:
+            super().__init__()
+            self.canvas, self.line = canvas, line
+
+        @property
+        def control(self) -> Canvas:
+            return self.canvas
+
+    class Opened(Message):
+        """The line under the cursor was clicked."""
+
+        def __init__(self, canvas: Canvas, line: int) -> None:
+            super().__init__()
+            self.canvas, self.line = canvas, line
+
+        @property
+        def control(self) -> Canvas:
+            return self.canvas
+
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return 0
+
+    def line(self, y: int, width: int) -> Line:
+        """Line number y, of at most so many cells."""
+        raise NotImplementedError
+
+    def changed(self) -> None:
+        """The lines are others than before."""
+        self.virtual_size = Size(0, self.count)
+        if self.cursor >= self.count:
+            self.cursor = max(0, self.count - 1)
+        self.refresh()
+
+    @property
+    def room(self) -> int:
+        """The cells of a line."""
+        return self.scrollable_content_region.width
+
+    def render_line(self, y: int) -> Strip:
+        width, number = self.size.width, y + self.scroll_offset.y
+        base = self.rich_style
+        if not 0 <= number < self.count:
+            return Strip.blank(width, base)
+        styles = {name: self.get_component_rich_style(f"canvas--{name}", partial=True)
+                  for name in STYLES if name}  # fmt: skip
+        segments = [
+            Segment(text, base + styles[style] if style else base)
+            for text, style in self.line(number, width)
+        ]
+        strip = Strip(segments).adjust_cell_length(width, base)
+        if number == self.cursor:
+            strip = strip.apply_style(Style(reverse=True) if self.has_focus else Style(bold=True))
+        return strip
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        top = self.scroll_offset.y
+        self.refresh(
+            Region(0, old - top, self.size.width, 1), Region(0, new - top, self.size.width, 1)
+        )
+        self.show()
+        self.post_message(self.Moved(self, new))
+
+    def show(self) -> None:
+        """Bring the cursor's line onto the screen."""
+        if self.size.height:
+            self.scroll_to_region(
+                Region(0, self.cursor, 1, 1), animate=False, immediate=True, force=True
+            )
+
+    def go(self, line: int) -> None:
+        """Put the cursor on that line, or on the nearest there is."""
+        self.cursor = max(0, min(line, self.count - 1))
+
+    def action_move(self, by: int) -> None:
+        self.go(self.cursor + by)
+
+    def action_top(self) -> None:
+        self.go(0)
+
+    def action_bottom(self) -> None:
+        self.go(self.count - 1)
+
+    def action_half(self, way: int) -> None:
+        self.go(self.cursor + way * max(1, self.size.height // 2))
+
+    def on_click(self, event: Click) -> None:
+        line = event.y + self.scroll_offset.y
+        if not 0 <= line < self.count:
+            return
+        if line == self.cursor:
+            self.post_message(self.Opened(self, line))
+        else:
+            self.cursor = line
+
+    def on_resize(self) -> None:
+        self.changed()
+        self.show()
