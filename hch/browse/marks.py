@@ -13,6 +13,8 @@ MARKS = {
     "open": ("…", "cyan"),
     "shared": ("↺", "blue"),
     "refused": ("–", "yellow"),
+    "queued": ("·", "dim"),
+    "doubted": ("!", "yellow"),
 }
 """By status: what a row begins with, so that colour is never needed to tell, and its colour."""
 

@@ -1,0 +1,314 @@
+"""The tree as rows of which only those on the screen are made, however many there are.
+
+A `View` knows how many rows there are, which one is number `r`, and opens and closes what is below
+one. What is open is known by the events that opened nodes, so that it outlives a run's growth.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import TypeAlias
+
+from hch.browse.items import Item, heights, inner, opens
+from hch.outline import NOBODY, Outline
+
+Key: TypeAlias = tuple[str, int, int]
+"""What a row is known by: its kind, the number of an event, and a round's number."""
+
+CLOSED, OPEN, ALL = 0, 1, 2
+"""What is below a row is hidden, shown, or shown with all that is below that."""
+
+
+@dataclass(slots=True, eq=False)
+class Branch:
+    """A row, and where it stands: number `index` of those below `parent`.
+
+    `height` counts its own row and those below it that are shown.
+    """
+
+    item: Item
+    parent: Branch | None
+    index: int
+    state: int
+    height: int = 1
+    kids: list[Branch] | None = None
+    sums: list[int] | None = None
+
+    @property
+    def depth(self) -> int:
+        depth, branch = -1, self.parent
+        while branch is not None:
+            depth, branch = depth + 1, branch.parent
+        return depth
+
+    @property
+    def last(self) -> bool:
+        """Whether no sibling follows."""
+        return self.parent is None or self.index == len(self.parent.kids or ()) - 1
+
+
+class View:
+    """The rows of an outline: those of the level `lowest` and above.
+
+    `shown` has a 1 for each node that has a row where not all have, and `rank` puts siblings in
+    another order: the smallest first.
+    """
+
+    def __init__(
+        self,
+        outline: Outline,
+        state: dict[Key, int] | None = None,
+        *,
+        lowest: int = 0,
+        shown: bytearray | None = None,
+        rank: Callable[[int], float] | None = None,
+    ) -> None:
+        self.outline = outline
+        self.state = {} if state is None else state
+        self._lowest, self._shown, self._rank = lowest, shown, rank
+        self._touched: set[int] = self._opened()
+        self.top = Branch(Item("top", NOBODY, ()), None, 0, OPEN)
+        self._measure(self.top)
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self.top.height - 1
+
+    def row(self, number: int) -> Branch:
+        """Row number `number`, from 0. Raises IndexError."""
+        if not 0 <= number < self.count:
+            raise IndexError(number)
+        branch, left = self.top, number
+        while True:
+            sums = self._sums(branch)
+            index = bisect_right(sums, left) - 1
+            branch, left = self.kids(branch)[index], left - sums[index]
+            if left == 0:
+                return branch
+            left -= 1
+
+    def rows(self, start: int, most: int) -> Iterator[Branch]:
+        """So many rows from that one on."""
+        if most <= 0 or not 0 <= start < self.count:
+            return
+        branch: Branch | None = self.row(start)
+        for _ in range(most):
+            if branch is None:
+                return
+            yield branch
+            branch = self._next(branch)
+
+    def number(self, branch: Branch) -> int:
+        """Which row it is; its ancestors must be open."""
+        number = -1
+        while branch.parent is not None:
+            number += self._sums(branch.parent)[branch.index] + 1
+            branch = branch.parent
+        return number
+
+    def kids(self, branch: Branch) -> list[Branch]:
+        """The rows right below one, shown or not."""
+        if branch.kids is None:
+            for kid in self._made(branch):
+                self._measure(kid)
+        return branch.kids or []
+
+    def opens(self, branch: Branch) -> bool:
+        """Whether anything is below a row."""
+        if self._shown is None and not self._lowest:
+            return opens(self.outline, branch.item)
+        return bool(self._items(branch.item))
+
+    def turn(self, branch: Branch, state: int) -> None:
+        """Close a row, open it, or open all that is below it."""
+        if not self.opens(branch):
+            return
+        if state != CLOSED or self._inherits(branch):
+            self.state[self._key(branch.item)] = state
+        else:
+            self.state.pop(self._key(branch.item), None)
+        branch.state = state
+        if state == ALL:
+            self._forget(branch)
+        before = branch.height
+        self._measure(branch)
+        self._grow(branch, branch.height - before)
+
+    def close_all(self) -> None:
+        """Close every row."""
+        self.state.clear()
+        self._touched.clear()
+        self.top = Branch(self.top.item, None, 0, OPEN)
+        self._measure(self.top)
+
+    def reveal(self, node: int) -> Branch | None:
+        """The row of a node, all above it opened; None where it has none."""
+        branch = self.top
+        for step in reversed(self.outline.path(node)):
+            found = self._kid(branch, step)
+            if found is None:
+                return None
+            branch = found
+        return branch
+
+    def _kid(self, branch: Branch, node: int) -> Branch | None:
+        """The row of a node below that of its owner, also within a round or among equals."""
+        if branch.parent is not None and branch.state == CLOSED:
+            self.turn(branch, OPEN)
+        position = self.outline.asked[node]
+        for kid in self.kids(branch):
+            if kid.item.kind == "node" and kid.item.node == node:
+                return kid
+            if kid.item.kind in {"round", "same"} and position in kid.item.positions:
+                return self._kid(kid, node)
+        return None
+
+    def fill(self, rows: int) -> None:
+        """Open level after level as long as all fits into so many rows."""
+        front = list(self.kids(self.top))
+        while front:
+            some = [branch for branch in front if self.opens(branch)]
+            if self.count + sum(len(self.kids(branch)) for branch in some) > rows:
+                return
+            for branch in some:
+                self.turn(branch, OPEN)
+            front = [kid for branch in some for kid in self.kids(branch)]
+
+    def _items(self, item: Item) -> list[Item]:
+        if self._shown is None:
+            return self._ranked(inner(self.outline, item, self._lowest))
+        asks = self.outline.roots if item.kind == "top" else self.outline.asks(item.node)
+        found = [
+            Item("node", node, (a,))
+            for a in asks
+            if (node := self.outline.node(a)) >= 0
+            and self.outline.asked[node] == a
+            and self._shown[node]
+        ]
+        return self._ranked(found)
+
+    def _ranked(self, items: list[Item]) -> list[Item]:
+        if self._rank is None:
+            return items
+        rank = self._rank
+        nodes = [item for item in items if item.kind in {"node", "same"}]
+        if len(nodes) == len(items):
+            return sorted(items, key=lambda item: rank(item.node))
+        rest = [item for item in items if item.kind not in {"node", "same"}]
+        return sorted(nodes, key=lambda item: rank(item.node)) + rest
+
+    def _next(self, branch: Branch) -> Branch | None:
+        if branch.height > 1:
+            return self.kids(branch)[0]
+        at: Branch | None = branch
+        while at is not None and at.last:
+            at = at.parent
+        if at is None or at.parent is None:
+            return None
+        return self.kids(at.parent)[at.index + 1]
+
+    def _sums(self, branch: Branch) -> list[int]:
+        """The rows before each of those right below one."""
+        if branch.sums is None:
+            kids = self.kids(branch)
+            branch.sums = [0, *accumulate(kid.height for kid in kids)][: len(kids)]
+        return branch.sums
+
+    def _made(self, branch: Branch) -> list[Branch]:
+        """The rows right below one, whose heights may not be known."""
+        if branch.kids is None:
+            inherited = ALL if branch.state == ALL else CLOSED
+            branch.kids = [
+                Branch(item, branch, i, self._state(item, inherited))
+                for i, item in enumerate(self._items(branch.item))
+            ]
+        return branch.kids
+
+    def _measure(self, branch: Branch) -> None:
+        """Find a row's height anew, and those of the rows below that it takes to know it."""
+        if self._known(branch):
+            return
+        stack, order = [branch], list[Branch]()
+        while stack:
+            one = stack.pop()
+            order.append(one)
+            stack += [kid for kid in self._made(one) if not self._known(kid)]
+        for one in reversed(order):
+            one.sums = None
+            one.height = 1 + sum(kid.height for kid in self._made(one))
+
+    def _known(self, branch: Branch) -> bool:
+        """Give a row its height where that is known without looking below it; whether it is."""
+        node = branch.item.node
+        if branch.state == CLOSED or not self.opens(branch):
+            branch.height, branch.sums = 1, None
+            return True
+        whole = branch.item.kind == "node" and branch.kids is None and branch.state == ALL
+        if whole and node not in self._touched:
+            branch.height, branch.sums = self._full[node], None
+            return True
+        return False
+
+    def _grow(self, branch: Branch, by: int) -> None:
+        up = branch.parent
+        while up is not None and by:
+            up.height += by
+            up.sums = None
+            up = up.parent
+
+    @cached_property
+    def _full(self) -> array[int]:
+        return heights(self.outline, self._items)
+
+    def _state(self, item: Item, inherited: int) -> int:
+        kept = self.state.get(self._key(item)) if item.kind in {"node", "round", "same"} else CLOSED
+        if kept is not None:
+            return kept
+        return CLOSED if item.kind == "same" else inherited
+
+    def _key(self, item: Item) -> Key:
+        opened = self.outline.opened[item.node] if item.node >= 0 else 0
+        return item.kind, opened, item.n if item.kind == "round" else 0
+
+    def _inherits(self, branch: Branch) -> bool:
+        up = branch.parent
+        while up is not None:
+            if up.state == ALL:
+                return True
+            up = up.parent
+        return False
+
+    def _forget(self, branch: Branch) -> None:
+        """Drop what is known of the rows below one: they are all open from now on."""
+        branch.kids = branch.sums = None
+        outline, item = self.outline, branch.item
+        tops = [item.node] if item.kind == "node" else [outline.node(a) for a in item.positions]
+        spans = [range(top, top + outline.below[top] + 1) for top in tops if top != NOBODY]
+        own = self._key(item)
+        for key in [key for key in self.state if key != own]:
+            node = self._by_opening.get(key[1], NOBODY)
+            if any(node in span for span in spans):
+                del self.state[key]
+        self._touched = {n for n in self._touched if not any(n in span for span in spans)}
+
+    @cached_property
+    def _by_opening(self) -> dict[int, int]:
+        return self.outline.by_opening()
+
+    def _opened(self) -> set[int]:
+        """The nodes below which a row is not as its ancestors would have it."""
+        if not self.state:
+            return set()
+        touched: set[int] = set()
+        for _, opened, _ in self.state:
+            node = self._by_opening.get(opened)
+            while node is not None and node not in touched and node != NOBODY:
+                touched.add(node)
+                node = self.outline.parent[node]
+        return touched
