@@ -57,7 +57,7 @@ class Book:
 
     def __init__(self, store: Store, row: RunRow) -> None:
         self.store, self.row, self.run = store, row, row.run
-        self.outline: Outline = store.outline(row.run)
+        self.outline = store.outline(row.run)
         self._growing: Growing | None = None
         self._lines: OrderedDict[tuple[int, int], Said] = OrderedDict()
         self._asked: dict[int, tuple[str, str]] = {}
@@ -66,16 +66,14 @@ class Book:
             raise ValueError(f"run {row.run} does not begin with its setup")
         self.started: RunStarted = first.event
 
-    def refresh(self) -> bool:
-        """Take in what was written since; whether there was anything. The outline is a new one."""
-        before = self.outline
-        if self.store.last(self.run) == before.last:
-            return False
-        growing = self._growing = self._growing or Growing.of(before)
+    def news(self) -> Outline | None:
+        """The outline with what was written since; None where there was nothing. In any thread."""
+        if self.store.last(self.run) == self.outline.last:
+            return None
+        growing = self._growing = self._growing or Growing.of(self.outline)
         for record in self.store.events(self.run, after=growing.last):
             growing.take(record.seq, record.at, record.event)
-        self.outline = growing.settled()
-        return True
+        return growing.settled()
 
     def said(self, nodes: Iterable[int]) -> list[Said]:
         """What rows say of these nodes, read together."""

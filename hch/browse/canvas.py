@@ -13,8 +13,36 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from hch.browse.lines import STYLES, Line
+
+LOOKS = """
+.canvas--dim, .canvas--task { color: $text-muted; }
+.canvas--bold, .canvas--title { text-style: bold; }
+.canvas--level, .canvas--live { color: $text-accent; }
+.canvas--good, .canvas--child { color: $text-success; }
+.canvas--warn, .canvas--warm, .canvas--budget { color: $text-warning; }
+.canvas--bad { color: $text-error; }
+.canvas--info, .canvas--context { color: $text-primary; }
+.canvas--hit { text-style: reverse; }
+.canvas--heat { color: $text-error; text-style: bold; }
+.canvas--critical { color: $text-secondary; text-style: bold; }
+.canvas--question { color: $text-accent; text-style: bold; }
+.canvas--reply { color: $text-secondary; }
+"""
+"""How the styles of `hch.browse.lines` look in a theme: a part of the app's CSS."""
+
+
+def drawn(widget: Widget, line: Line, width: int) -> Strip:
+    """A line in the styles of a widget that has those of a `Canvas`, and so many cells."""
+    base = widget.rich_style
+    styles = {
+        style: base + widget.get_component_rich_style(f"canvas--{style}", partial=True)
+        for style in {style for _, style in line if style}
+    }
+    segments = [Segment(text, styles[style] if style else base) for text, style in line]
+    return Strip(segments).adjust_cell_length(width, base)
 
 
 class Canvas(ScrollView, can_focus=True):
@@ -34,24 +62,6 @@ class Canvas(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"canvas--{name}" for name in STYLES if name}
     DEFAULT_CSS = """
     Canvas { background: $background; color: $foreground; scrollbar-size-vertical: 1; }
-    Canvas > .canvas--dim { color: $text-muted; }
-    Canvas > .canvas--bold, Canvas > .canvas--title { text-style: bold; }
-    Canvas > .canvas--level { color: $text-accent; }
-    Canvas > .canvas--good { color: $text-success; }
-    Canvas > .canvas--warn { color: $text-warning; }
-    Canvas > .canvas--bad { color: $text-error; }
-    Canvas > .canvas--info { color: $text-primary; }
-    Canvas > .canvas--live { color: $text-accent; }
-    Canvas > .canvas--hit { text-style: reverse; }
-    Canvas > .canvas--heat { color: $text-error; text-style: bold; }
-    Canvas > .canvas--warm { color: $text-warning; }
-    Canvas > .canvas--critical { color: $text-secondary; text-style: bold; }
-    Canvas > .canvas--task { color: $text-muted; }
-    Canvas > .canvas--question { color: $text-accent; text-style: bold; }
-    Canvas > .canvas--context { color: $text-primary; }
-    Canvas > .canvas--child { color: $text-success; }
-    Canvas > .canvas--budget { color: $text-warning; }
-    Canvas > .canvas--reply { color: $text-secondary; }
     """
 
     cursor: reactive[int] = reactive(0, repaint=False)
@@ -101,16 +111,9 @@ class Canvas(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width, number = self.size.width, y + self.scroll_offset.y
-        base = self.rich_style
         if not 0 <= number < self.count:
-            return Strip.blank(width, base)
-        styles = {name: self.get_component_rich_style(f"canvas--{name}", partial=True)
-                  for name in STYLES if name}  # fmt: skip
-        segments = [
-            Segment(text, base + styles[style] if style else base)
-            for text, style in self.line(number, width)
-        ]
-        strip = Strip(segments).adjust_cell_length(width, base)
+            return Strip.blank(width, self.rich_style)
+        strip = drawn(self, self.line(number, width), width)
         if number == self.cursor:
             strip = strip.apply_style(Style(reverse=True) if self.has_focus else Style(bold=True))
         return strip

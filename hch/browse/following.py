@@ -1,0 +1,38 @@
+"""Follows a run that is being written, by this process or another: looks for news now and then."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from hch.browse.book import Book
+from hch.outline import Outline
+
+PAUSE = 0.5
+"""Seconds between two looks, at the least."""
+
+SHARE = 4
+"""A look may take this part of the time between two."""
+
+
+class Following:
+    """Whether a run is followed, and when to look again; `on` from the start where it is running."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.on = self.running
+        self.pause = PAUSE
+
+    @property
+    def running(self) -> bool:
+        """Whether somebody writes it, as far as is known."""
+        return self.book.row.status == "running"
+
+    def look(self) -> Outline | None:
+        """The outline with what is new; None where nothing is. In any thread; raises StoreError."""
+        before = monotonic()
+        found = self.book.news()
+        self.book.row = next(
+            (row for row in self.book.store.runs() if row.run == self.book.run), self.book.row
+        )
+        self.pause = max(PAUSE, SHARE * (monotonic() - before))
+        return found

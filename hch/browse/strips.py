@@ -1,0 +1,41 @@
+"""The lines above and below the panes: what is looked at, and what the keys came to."""
+
+from __future__ import annotations
+
+from textual.strip import Strip
+from textual.widget import Widget
+
+from hch.browse.canvas import drawn
+from hch.browse.lines import STYLES, Line, cut, width
+
+
+class OneLine(Widget, can_focus=False):
+    """One line: what is on its left, and, where there is room, on its right."""
+
+    DEFAULT_CSS = """
+    OneLine { height: 1; background: $panel; color: $foreground; }
+    """
+    COMPONENT_CLASSES = {f"canvas--{name}" for name in STYLES if name}  # noqa: RUF012
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._left: Line = []
+        self._right: Line = []
+
+    def say(self, left: Line, right: Line | None = None) -> None:
+        """Put this there; None keeps what is on the right."""
+        self._left = left
+        self._right = self._right if right is None else right
+        self.refresh()
+
+    @property
+    def text(self) -> str:
+        """What is on the left."""
+        return "".join(text for text, _ in self._left)
+
+    def render_line(self, y: int) -> Strip:
+        room = self.size.width
+        left, right = cut([(" ", ""), *self._left], room), self._right
+        gap = room - width(left) - width(right) - 1
+        line = [*left, (" " * gap, ""), *right] if gap > 1 else left
+        return drawn(self, line, room)

@@ -1,0 +1,74 @@
+"""A run's nodes as bars from when they were opened to when they closed, on one scale.
+
+What the run waited for is its critical path: from a root down, in every round the child that closed
+last. Such bars are thick: `━━━` beside `───`; one that has not ended ends in `╌`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hch.browse.lines import Line
+from hch.outline import NOBODY, Outline
+from hch.words import seconds
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Draws bars between the run's first and last event."""
+
+    outline: Outline
+    _waited: dict[int, bool] = field(default_factory=dict)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """When the first node was opened, and the last event, in Unix seconds."""
+        begun = [self.outline.at[node] for node in range(min(1, self.outline.n))]
+        return min(begun, default=self.outline.started), self.outline.ended
+
+    def critical(self, node: int) -> bool:
+        """Whether the run waited for this node."""
+        chain = []
+        while node != NOBODY and node not in self._waited:
+            chain.append(node)
+            node = self.outline.parent[node]
+        for one in reversed(chain):
+            parent = self.outline.parent[one]
+            above = parent == NOBODY or self._waited[parent]
+            self._waited[one] = above and self._last(one)
+        return self._waited[chain[0] if chain else node]
+
+    def _last(self, node: int) -> bool:
+        """Whether it ended last of those that were asked in its round."""
+        outline = self.outline
+        asked = outline.asked[node]
+        parent = outline.parent[node]
+        among = outline.roots if parent == NOBODY else outline.asks(parent)
+        ends = [
+            (self._until(other), other)
+            for a in among
+            if outline.round[a] == outline.round[asked] and (other := outline.node(a)) != NOBODY
+        ]
+        return max(ends)[1] == node
+
+    def _until(self, node: int) -> float:
+        return float(self.outline.until[node] if self.outline.status[node] else self.outline.ended)
+
+    def bar(self, node: int, cells: int) -> Line:
+        """A node's bar, in so many cells."""
+        first, last = self.span
+        scale = cells / (last - first) if last > first else 0.0
+        start = min(cells - 1, max(0, int((self.outline.at[node] - first) * scale)))
+        end = min(cells, max(start + 1, round((self._until(node) - first) * scale)))
+        critical = self.critical(node)
+        drawn = ("━" if critical else "─") * (end - start)
+        if not self.outline.status[node]:
+            drawn = drawn[:-1] + "╌"
+        style = "critical" if critical else "info"
+        return [(" " * start, ""), (drawn, style), (" " * (cells - end), "")]
+
+    def scale(self, cells: int) -> str:
+        """What stands above the bars: from 0 to how long it all took."""
+        first, last = self.span
+        end = seconds(last - first)
+        return f"0 s{end:>{max(0, cells - 3)}}"[:cells]
