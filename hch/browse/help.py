@@ -1,0 +1,158 @@
+"""What the keys do, what the marks mean, and every action by name for the command palette."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, ClassVar
+
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
+from textual.markup import escape
+from textual.screen import ModalScreen, Screen
+
+from hch.browse.canvas import Canvas
+from hch.browse.lines import Line, cut
+from hch.browse.marks import MARKS
+from hch.browse.runs import CURRENT, IMPORTED, LOOKS, RUNNING
+
+KEYS = {
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "escape": "esc",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "question_mark": "?",
+    "dollar_sign": "$",
+    "slash": "/",
+    "asterisk": "*",
+    "minus": "-",
+    "plus": "+",
+    "comma": ",",
+    "full_stop": ".",
+    "colon": ":",
+}
+"""What is written for a key whose name is not what is on it."""
+
+MEANINGS = {
+    "answered": "answered",
+    "unanswered": "has no answer, and says why",
+    "truncated": "cut short: its budget or a length limit was reached",
+    "failed": "failed: a call or a reply was no good",
+    "cancelled": "cancelled: the run was stopped",
+    "open": "not ended: still going on, or killed",
+    "shared": "shared: the node stands elsewhere in the tree",
+    "refused": "refused: it was not asked at all",
+    "queued": "queued: it waits for its turn",
+    "doubted": "answered, but a check doubts it",
+}
+"""What each status means."""
+
+RUN_MARKS = {
+    RUNNING: ("live", "a run that is going on"),
+    IMPORTED: ("info", "a run that was brought here from elsewhere"),
+    CURRENT: ("info", "the run that is open"),
+}
+"""The marks of the run list, with their styles."""
+
+
+SCROLLING = ("scroll_", "page_")
+"""How the actions begin that scroll every widget, also where there is nothing to scroll."""
+
+
+class Page(Canvas):
+    """Lines that are there to be read."""
+
+    def __init__(self, lines: list[Line]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    @property
+    def count(self) -> int:
+        return len(self._lines)
+
+    def line(self, y: int, width: int) -> Line:
+        return cut(self._lines[y], width)
+
+
+class Help(ModalScreen[None]):
+    """The keys of what has the focus, then those of everywhere, then marks and words."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark", "close", "close this page"),
+    ]
+    DEFAULT_CSS = """
+    Help { align: center middle; }
+    Help > Page {
+        width: 100%; max-width: 88; height: 100%; max-height: 44;
+        border: round $primary; background: $surface; padding: 0 1;
+    }
+    """
+
+    def __init__(self, screen: Screen[Any], words: dict[str, str] | None = None) -> None:
+        """`screen` is the one that help is for; `words` are what a filter can say."""
+        super().__init__()
+        self._lines = [*_keys(screen), *_marks(), *_section("Filter", words or {})]
+
+    def compose(self) -> ComposeResult:
+        page = Page(self._lines)
+        page.border_title = "Help"
+        page.border_subtitle = "esc closes"
+        yield page
+
+    def action_close(self) -> None:
+        self.dismiss()
+
+
+def commands(app: App[Any], screen: Screen[Any]) -> Iterator[SystemCommand]:
+    """Every key's action by its name, and the theme, for the command palette."""
+    yield SystemCommand("theme", "choose other colours", app.action_change_theme)
+    for node, keys, binding in _bound(screen):
+        act = partial(app.run_action, binding.action, node)
+        yield SystemCommand(escape(binding.description), escape(f"key: {keys}"), act)
+
+
+def _bound(screen: Screen[Any]) -> list[tuple[DOMNode, str, Binding]]:
+    """What the keys do now, each action once, with its node and all its keys; the focused first."""
+    found: dict[tuple[DOMNode, str], tuple[list[str], Binding]] = {}
+    for key, (node, binding, enabled, _) in screen.active_bindings.items():
+        if enabled and binding.description and not binding.action.startswith(SCROLLING):
+            keys, _ = found.setdefault((node, binding.action), ([], binding))
+            keys.append(binding.key_display or KEYS.get(key, key))
+    return [(node, ", ".join(keys), binding) for (node, _), (keys, binding) in found.items()]
+
+
+def _keys(screen: Screen[Any]) -> list[Line]:
+    own, everywhere = dict[str, str](), dict[str, str]()
+    for node, keys, binding in _bound(screen):
+        of = everywhere if isinstance(node, App | Screen) else own
+        of[keys] = binding.description
+    return [*_section("Keys here", own), *_section("Keys everywhere", everywhere)]
+
+
+def _marks() -> list[Line]:
+    lines: list[Line] = [[("Marks", "title")]]
+    for status, (mark, colour) in MARKS.items():
+        lines.append([(f"  {mark}  ", LOOKS.get(colour, colour)), (MEANINGS[status], "")])
+    for mark, (style, meaning) in RUN_MARKS.items():
+        lines.append([(f"  {mark}  ", style), (meaning, "")])
+    return [*lines, []]
+
+
+def _section(title: str, rows: dict[str, str]) -> list[Line]:
+    """Two columns under a title, one under the other where the first is long; or nothing."""
+    if not rows:
+        return []
+    wide = min(18, max(map(len, rows)))
+    lines: list[Line] = [[(title, "title")]]
+    for term, text in rows.items():
+        if len(term) > wide:
+            lines += [[(f"  {term}", "info")], [(f"  {'':{wide}}  {text}", "")]]
+        else:
+            lines.append([(f"  {term:{wide}}  ", "info"), (text, "")])
+    return [*lines, []]

@@ -1,0 +1,145 @@
+"""Texts taken out of the browser: to the terminal's clipboard, or into a pager or an editor.
+
+Every one is made safe before: what is copied may be pasted into a shell, and a pager may pass
+escapes on.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias
+
+from textual.app import App, SuspendNotSupported
+
+from hch.environment import variable
+from hch.safe_text import one_line, safe_text
+from hch.words import count, short
+
+Process: TypeAlias = "subprocess.Popen[bytes]"
+
+AT_MOST = 100_000
+"""The bytes of a text that go to a clipboard: what terminals take at once, as OSC 52."""
+
+PAGERS = ("less", "more")
+"""What shows a text where no variable names a programme."""
+
+PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
+"""The signals that end the programme outside first, so that its file is removed."""
+
+
+def copy(app: App[Any], text: str) -> str:
+    """Put a text on the clipboard of the terminal (OSC 52); what to say of it."""
+    data = safe_text(text).encode()
+    part = data[:AT_MOST].decode(errors="ignore")
+    app.copy_to_clipboard(part)
+    if len(data) > AT_MOST:
+        return f"copied the first {short(AT_MOST)} bytes of {short(len(data))}: o opens all of it"
+    return f"copied {count(len(part), 'character')}"
+
+
+def opened(app: App[Any], text: str, ending: str = ".txt") -> str | None:
+    """Show a text in $PAGER, else in $EDITOR, else in less or more; what went wrong, if anything.
+
+    The browser lends its terminal meanwhile. `ending` is that of the file an editor is given.
+    """
+    try:
+        command, by_file = programme()
+    except ValueError as error:
+        return str(error)
+    try:
+        with app.suspend():
+            return _shown(command, safe_text(text), ending if by_file else None)
+    except SuspendNotSupported:
+        return "this terminal cannot be lent to another programme"
+
+
+def programme() -> tuple[list[str], bool]:
+    """The words that start what shows a text, and whether it is given a file; else its stdin is it.
+
+    Raises ValueError where there is none.
+    """
+    for name in ("PAGER", "EDITOR"):
+        if said := variable(name).strip():
+            try:
+                words = shlex.split(said)
+            except ValueError as error:
+                raise ValueError(
+                    f"${name} cannot be read ({error}): {one_line(said, 60)}"
+                ) from None
+            return _found(words, name), name == "EDITOR"
+    found = next(filter(shutil.which, PAGERS), None)
+    if found is None:
+        raise ValueError(f"there is no {' and no '.join(PAGERS)}: set PAGER or EDITOR")
+    return [found], False
+
+
+def _found(words: list[str], name: str) -> list[str]:
+    if not words or shutil.which(words[0]) is None:
+        asked = one_line(words[0] if words else "", 60)
+        raise ValueError(f"${name} names a programme that is not there: {asked!r}")
+    return words
+
+
+def _shown(command: Sequence[str], text: str, ending: str | None) -> str | None:
+    """Run a programme over a text: in a private file of that ending, or on its stdin."""
+    name = one_line(command[0], 60)
+    with _passing_on() as started:
+        try:
+            if ending is None:
+                code = _run(command, text.encode(), started)
+            else:
+                with _file(text, ending) as path:
+                    code = _run([*command, path], None, started)
+        except OSError as error:
+            return f"{name} cannot be run: {error.strerror or error}"
+    if code < 0:
+        return f"{name} was ended by {signal.Signals(-code).name}"
+    return f"{name} ended with {code}" if code else None
+
+
+@contextmanager
+def _file(text: str, ending: str) -> Iterator[str]:
+    """A file with this text that only its owner may read, and that is gone afterwards."""
+    with TemporaryDirectory(prefix="hch-") as folder:
+        path = Path(folder, f"text{ending}")
+        path.touch(mode=0o600)
+        path.write_text(text, "utf-8")
+        path.chmod(0o400)
+        yield str(path)
+
+
+def _run(command: Sequence[str], fed: bytes | None, started: list[Process]) -> int:
+    """Wait for a programme's end; its exit code."""
+    stdin = None if fed is None else subprocess.PIPE
+    with subprocess.Popen(command, stdin=stdin) as process:  # noqa: S603
+        started.append(process)
+        process.communicate(fed)
+    return process.returncode
+
+
+@contextmanager
+def _passing_on() -> Iterator[list[Process]]:
+    """What would end this process ends what was started first; Ctrl-C is only that one's."""
+    started, caught = list[Process](), list[int]()
+
+    def end(number: int, _: object) -> None:
+        for process in started:
+            process.send_signal(signal.SIGKILL if caught else number)
+        caught.append(number)
+
+    handlers = {signal.SIGINT: lambda *_: None, **dict.fromkeys(PASSED_ON, end)}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield started
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+        for first in caught[:1]:
+            signal.raise_signal(first)

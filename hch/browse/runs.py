@@ -1,0 +1,300 @@
+"""The run list: a row for each run of a store, sorted and filtered, with the columns that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from hch.browse.canvas import Canvas
+from hch.browse.lines import Line, Piece, cut, plain
+from hch.browse.marks import MARKS, fit
+from hch.keeping import RunRow
+from hch.safe_text import one_line
+from hch.words import count, dollars, seconds, short
+
+RUNNING, IMPORTED, CURRENT = "▶", "⇣", "›"
+"""What marks a run that is going on, one that comes from elsewhere, and the one that is open."""
+
+QUESTION = 32
+"""The cells that a question should have."""
+
+WIDEST = 30
+"""The most cells of who played."""
+
+FIGURES = ("nodes", "tokens", "cost", "time")
+ORDER = ("when", "mark", "status", "question", "model", "strategy", "depth", *FIGURES)
+"""The columns; figures end at their right, all others but the depth begin at their left."""
+
+DROPPED = ("depth", "strategy", "nodes", "time", "model", "tokens", "status")
+"""The columns in the order they go; the rest stays."""
+
+LOOKS = {"green": "good", "yellow": "warn", "red": "bad", "cyan": "live", "blue": "info"}
+"""The style for a mark's colour."""
+
+SORTS: dict[str, Callable[[RunRow], Any]] = {
+    "newest": lambda row: -row.started,
+    "cost": lambda row: -row.microusd,
+    "tokens": lambda row: -row.tokens,
+    "time": lambda row: -row.seconds,
+    "nodes": lambda row: -row.nodes,
+    "question": lambda row: row.question[:200].casefold(),
+}
+"""By name: what a sort goes by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A run as its row says it: safe texts by column, and the text that a filter looks through."""
+
+    row: RunRow
+    cells: dict[str, str]
+    searched: str
+
+
+class Runs(Canvas):
+    """The runs of a store. Sends `Chosen` for the one to open, `Listed` as its heading changes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "open the run"),
+        Binding("s", "sort", "sort: newest, cost, tokens, time, nodes, question"),
+    ]
+
+    class Chosen(Message):
+        """A run is to be opened."""
+
+        def __init__(self, runs: Runs, run: str) -> None:
+            super().__init__()
+            self.runs, self.run = runs, run
+
+        @property
+        def control(self) -> Runs:
+            return self.runs
+
+    class Listed(Message):
+        """Other rows are listed, or in another order."""
+
+        def __init__(self, runs: Runs) -> None:
+            super().__init__()
+            self.runs = runs
+
+        @property
+        def control(self) -> Runs:
+            return self.runs
+
+    def __init__(self, place: str = "", **options: Any) -> None:
+        super().__init__(**options)
+        self.place = place
+        self.sort, self.wanted = "newest", ""
+        self._entries: list[Entry] = []
+        self._listed: list[Entry] = []
+        self._current: str | None = None
+        self._sizes: dict[str, int] = {}
+        self._columns: dict[str, int] = {}
+        self._columns_at = -1
+
+    def fill(self, rows: Sequence[RunRow], current: str | None = None) -> None:
+        """List these runs; `current` is the one that is open, and where the cursor begins."""
+        known = {entry.row: entry for entry in self._entries}
+        here = self.chosen if self._entries else current
+        self._entries = [known.get(row) or _entry(row) for row in rows]
+        self._current = current
+        self._list(here)
+
+    def filter(self, text: str) -> None:
+        """List only the runs in which each of these words occurs; all, where there are none."""
+        self.wanted = text
+        self._list(self.chosen)
+
+    @property
+    def chosen(self) -> str | None:
+        """The run under the cursor."""
+        return self._listed[self.cursor].row.run if self._listed else None
+
+    def heading(self, cells: int) -> Line:
+        """The line above the rows: what the columns are, how many runs, by what they are sorted."""
+        columns, line = self._fitting(cells), list[Piece]()
+        listed, all_ = len(self._listed), len(self._entries)
+        said = count(all_, "run") if listed == all_ else f"{listed} of {count(all_, 'run')}"
+        said = (
+            f"question  ({said}, by {self.sort})"
+            if self.sort != "newest"
+            else f"question  ({said})"
+        )
+        for title, size in columns.items():
+            text = {"mark": "", "question": said}.get(title, title)
+            line += [(_aligned(text, size, title), "bold"), ("  ", "")]
+        return cut(line, cells)
+
+    @property
+    def count(self) -> int:
+        return len(self._listed) or 1
+
+    def line(self, y: int, width: int) -> Line:
+        if not self._listed:
+            return cut([(one_line(self._nothing()), "dim")], width)
+        entry, line = self._listed[y], list[Piece]()
+        for title, size in self._fitting(width).items():
+            if title == "mark":
+                line += [*self._marks(entry), (" ", "")]
+            elif title == "question":
+                line += [*_question(entry, size), ("  ", "")]
+            else:
+                line += [
+                    (_aligned(entry.cells[title], size, title), _look(title, entry)),
+                    ("  ", ""),
+                ]
+        return cut(line, width)
+
+    def action_choose(self) -> None:
+        if (run := self.chosen) is not None:
+            self.post_message(self.Chosen(self, run))
+
+    def action_sort(self) -> None:
+        names = list(SORTS)
+        self.sort = names[(names.index(self.sort) + 1) % len(names)]
+        self._list(self.chosen)
+
+    def on_canvas_opened(self, event: Canvas.Opened) -> None:
+        event.stop()
+        self.action_choose()
+
+    def _nothing(self) -> str:
+        if self._entries:
+            return f"no run has all of: {self.wanted}"
+        return f"no runs in {self.place or 'this store'} yet: make one with hch ask"
+
+    def _list(self, here: str | None) -> None:
+        words = self.wanted.casefold().split()
+        listed = [e for e in self._entries if all(word in e.searched for word in words)]
+        listed.sort(key=lambda entry: SORTS[self.sort](entry.row))
+        self._listed = listed
+        self._sizes = {
+            title: max(len(title), *(cell_len(entry.cells[title]) for entry in listed))
+            for title in ORDER
+            if title not in {"mark", "question"} and any(entry.cells[title] for entry in listed)
+        }
+        self._columns_at = -1
+        at = next((i for i, entry in enumerate(listed) if entry.row.run == here), 0)
+        self.changed()
+        self.go(at)
+        self.post_message(self.Listed(self))
+
+    def _fitting(self, cells: int) -> dict[str, int]:
+        """The columns that fit so many cells, in their order, with their sizes."""
+        if self._columns_at == cells:
+            return self._columns
+        sizes = dict(self._sizes)
+        for title in DROPPED:
+            if sum(size + 2 for size in sizes.values()) + 4 + QUESTION > cells:
+                sizes.pop(title, None)
+        rest = cells - 4 - sum(size + 2 for size in sizes.values())
+        sizes |= {"mark": 2, "question": max(8, rest - 2)}
+        self._columns = {title: sizes[title] for title in ORDER if title in sizes}
+        self._columns_at = cells
+        return self._columns
+
+    def _marks(self, entry: Entry) -> Line:
+        mark, style = _mark(entry.row.status)
+        second = CURRENT if entry.row.run == self._current else IMPORTED
+        shown = second if entry.row.imported or second == CURRENT else " "
+        return [(mark, style), (shown, "info")]
+
+
+class RunPane(Vertical):
+    """The run list under its heading, which stays where it is."""
+
+    DEFAULT_CSS = """
+    RunPane > Heading { height: 1; }
+    RunPane > Runs { height: 1fr; }
+    """
+
+    def __init__(self, place: str = "", **options: Any) -> None:
+        super().__init__(**options)
+        self.runs = Runs(place)
+
+    def compose(self) -> ComposeResult:
+        yield Heading(self.runs)
+        yield self.runs
+
+    def on_runs_listed(self) -> None:
+        self.query_one(Heading).refresh()
+
+
+class Heading(Widget):
+    """The titles of the columns of a run list."""
+
+    def __init__(self, runs: Runs) -> None:
+        super().__init__()
+        self._runs = runs
+
+    def render_line(self, y: int) -> Strip:
+
+        base = self.rich_style
+        line = self._runs.heading(self._runs.room or self.size.width)
+        strip = Strip([Segment(plain(line), base + Style(bold=True))])
+        return strip.adjust_cell_length(self.size.width, base)
+
+
+def _entry(row: RunRow) -> Entry:
+    specs = list(dict.fromkeys(row.players))
+    models = dict.fromkeys(spec.partition("@")[2].partition(",")[0] for spec in specs)
+    strategies = dict.fromkeys(spec.partition("@")[0] for spec in specs)
+    cells = {
+        "when": _when(row.started),
+        "status": one_line(row.status, 12),
+        "question": one_line(row.question, 300),
+        "model": fit(one_line(", ".join(filter(None, models)), 80), WIDEST),
+        "strategy": fit(one_line(", ".join(filter(None, strategies)), 80), WIDEST),
+        "depth": str(len(row.players) - 1),
+        "nodes": short(row.nodes),
+        "tokens": short(row.tokens),
+        "cost": dollars(row.microusd) if row.microusd else "",
+        "time": seconds(row.seconds),
+    }
+    known = (row.question, *specs, row.status, row.run, "imported" if row.imported else "")
+    return Entry(row, cells, "\n".join(known).casefold())
+
+
+def _when(started: float) -> str:
+    """Local time: of today the hour, of this year the day, else the date."""
+    at, now = datetime.fromtimestamp(started).astimezone(), datetime.now().astimezone()
+    if at.date() == now.date():
+        return at.strftime("%H:%M")
+    return at.strftime("%d %b %H:%M" if at.year == now.year else "%Y-%m-%d")
+
+
+def _mark(status: str) -> Piece:
+    if status == "running":
+        return RUNNING, "live"
+    mark, colour = MARKS.get(status, MARKS["open"])
+    return mark, LOOKS.get(colour, colour)
+
+
+def _look(title: str, entry: Entry) -> str:
+    return _mark(entry.row.status)[1] if title == "status" else "dim" if title == "when" else ""
+
+
+def _question(entry: Entry, size: int) -> Line:
+    """The question, and how many more were asked together with it."""
+    more = f" and {entry.row.roots - 1} more" if entry.row.roots > 1 else ""
+    text = fit(entry.cells["question"], size - len(more)) if len(more) < size else ""
+    rest = max(0, size - cell_len(text) - len(more))
+    return [(text, ""), (fit(more, size), "dim"), (" " * rest, "")]
+
+
+def _aligned(text: str, size: int, title: str) -> str:
+    text = fit(text, size)
+    space = " " * (size - cell_len(text))
+    return space + text if title in (*FIGURES, "depth") else text + space
