@@ -233,6 +233,18 @@ class Outline:
         return Price(*(max(0.0, mine - sum(all_)) if mine - mine == 0 else mine
                        for mine, *all_ in zip(spent, *theirs, strict=True)))  # fmt: skip
 
+    @cached_property
+    def unit(self) -> str:
+        """What a run is paid in: `microusd` where it has a price, else tokens, calls or nodes."""
+        columns = {"microusd": self.microusd, "tokens": self.tokens, "calls": self.calls}
+        return next((unit for unit, column in columns.items() if any(column)), "nodes")
+
+    def cost(self, node: int, *, own: bool = False) -> float:
+        """What a node spent, or its own part of that, in the run's unit."""
+        if not own:
+            return float(self.tables["nodes"][self.unit][node])
+        return float(getattr(self.own(node), self.unit))
+
     def seconds(self, node: int) -> float:
         """How long it took, or, where it is open, has taken up to the last event."""
         until: float = self.until[node] if self.status[node] else self.ended
@@ -283,11 +295,12 @@ class Outline:
             if self.status[node] > 1 or self.flags[node] & DOUBTED:
                 bad[node] = 1
         for position in compress(range(len(self.refused)), self.refused):
-            if position >= self.first[0] and (asker := self._asker(position)) < self.n:
+            if position >= self.first[0] and (asker := self.asker(position)) < self.n:
                 bad[asker] = 1
         return list(compress(range(self.n), bad))
 
-    def _asker(self, position: int) -> int:
+    def asker(self, position: int) -> int:
+        """The node that asked at this position; no root's."""
         return bisect_right(self.first, position) - 1
 
     def path(self, node: int) -> list[int]:

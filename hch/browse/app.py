@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from hch.browse.book import Book
 from hch.browse.canvas import LOOKS
-from hch.browse.filters import WORDS
+from hch.browse.filters import TYPED
 from hch.browse.help import Help, commands
+from hch.browse.leaving import Leaving
 from hch.browse.listing import Listing
 from hch.browse.reading import Reading
 from hch.keeping import Store
@@ -21,7 +22,7 @@ from hch.outline import NOBODY
 THEMES = {"dark": "textual-dark", "light": "textual-light"}
 
 
-class Browser(App[None]):
+class Browser(Leaving):
     """Opens a run of a store, at a node of it; or the list of runs."""
 
     TITLE = "hch browse"
@@ -29,7 +30,6 @@ class Browser(App[None]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "keys and marks"),
-        Binding("ctrl+c", "quit", "end", show=False, priority=True),
     ]
 
     def __init__(
@@ -63,7 +63,7 @@ class Browser(App[None]):
             self.open(run)
 
     def action_help(self) -> None:
-        self.push_screen(Help(self.screen, WORDS))
+        self.push_screen(Help(self.screen, dict(TYPED)))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         yield from commands(self, screen)

@@ -43,6 +43,7 @@ class Branches(Canvas):
         self.timeline: Timeline | None = None
         self.hits: Container[int] = ()
         self._state: dict[Key, int] = {}
+        self._whole: View | None = None
         self._shown: bytearray | None = None
         self._rows: dict[int, tuple[Branch, Row]] = {}
 
@@ -74,6 +75,7 @@ class Branches(Canvas):
         """Show a run from its root on."""
         self.book, self._shown, self.hits, self._state = book, None, (), {}
         self.timeline = Timeline(book.outline) if self.timeline else None
+        self._whole = None
         self.view = self._made()
         self.view.fill(self.size.height or self.app.size.height - 3)
         self.cursor = 0
@@ -87,7 +89,8 @@ class Branches(Canvas):
         elif self.sort is Sort.TIME:
             rank = lambda node: -outline.seconds(node)  # noqa: E731
         if self._shown is None:
-            return View(outline, self._state, rank=rank)
+            self._whole = View(outline, self._state, rank=rank, before=self._whole)
+            return self._whole
         view = View(outline, shown=self._shown, rank=rank)
         for branch in view.kids(view.top):
             view.turn(branch, ALL)

@@ -22,12 +22,7 @@ class CallScreen(Screen[None]):
         self._document = document
 
     def compose(self) -> ComposeResult:
-        yield Pages()
-
-    def on_mount(self) -> None:
-        pages = self.query_one(Pages)
-        pages.put(self._document)
-        pages.focus()
+        yield Pages(self._document)
 
     def action_back(self) -> None:
         self.dismiss()

@@ -56,7 +56,7 @@ class View:
     """The rows of an outline: those of the level `lowest` and above.
 
     `shown` has a 1 for each node that has a row where not all have, and `rank` puts siblings in
-    another order: the smallest first.
+    another order: the smallest first. `before` is a view of the same rows in another order.
     """
 
     def __init__(
@@ -67,10 +67,13 @@ class View:
         lowest: int = 0,
         shown: bytearray | None = None,
         rank: Callable[[int], float] | None = None,
+        before: View | None = None,
     ) -> None:
         self.outline = outline
         self.state = {} if state is None else state
         self._lowest, self._shown, self._rank = lowest, shown, rank
+        if before is not None and before.outline is outline and "full" in vars(before):
+            self.full = before.full
         self._touched: set[int] = self._opened()
         self.top = Branch(Item("top", NOBODY, ()), None, 0, OPEN)
         self._measure(self.top)
@@ -251,7 +254,7 @@ class View:
             return True
         whole = branch.item.kind == "node" and branch.kids is None and branch.state == ALL
         if whole and node not in self._touched:
-            branch.height, branch.sums = self._full[node], None
+            branch.height, branch.sums = self.full[node], None
             return True
         return False
 
@@ -263,7 +266,8 @@ class View:
             up = up.parent
 
     @cached_property
-    def _full(self) -> array[int]:
+    def full(self) -> array[int]:
+        """For each node the rows that it and all below it have when all of it is open."""
         return heights(self.outline, self._items)
 
     def _state(self, item: Item, inherited: int) -> int:

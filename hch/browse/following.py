@@ -13,9 +13,12 @@ PAUSE = 0.5
 SHARE = 4
 """A look may take this part of the time between two."""
 
+GOING_ON = {"running", "unfinished"}
+"""The statuses of a run that may be written."""
+
 
 class Following:
-    """Whether a run is followed, and when to look again; `on` from the start where it is running."""
+    """Whether a run is followed, and when to look again; `on` at first where it is running."""
 
     def __init__(self, book: Book) -> None:
         self.book = book
@@ -30,9 +33,9 @@ class Following:
     def look(self) -> Outline | None:
         """The outline with what is new; None where nothing is. In any thread; raises StoreError."""
         before = monotonic()
+        rows = self.book.store.runs()
+        self.book.row = next((row for row in rows if row.run == self.book.run), self.book.row)
         found = self.book.news()
-        self.book.row = next(
-            (row for row in self.book.store.runs() if row.run == self.book.run), self.book.row
-        )
+        self.on = self.on and self.book.row.status in GOING_ON
         self.pause = max(PAUSE, SHARE * (monotonic() - before))
         return found

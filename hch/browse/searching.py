@@ -10,7 +10,7 @@ from hch.search import Finder, nodes
 
 
 class Searching:
-    """Keeps the last search; texts are indexed in a thread, by `index`, up to when it is stopped."""
+    """Keeps the last search; texts are indexed in a thread, by `index`, until it is stopped."""
 
     def __init__(self, book: Book) -> None:
         self.book = book

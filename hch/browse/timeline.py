@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from hch.browse.lines import Line
 from hch.outline import NOBODY, Outline
-from hch.words import seconds
 
 
 @dataclass(slots=True)
@@ -67,8 +66,8 @@ class Timeline:
         style = "critical" if critical else "info"
         return [(" " * start, ""), (drawn, style), (" " * (cells - end), "")]
 
-    def scale(self, cells: int) -> str:
-        """What stands above the bars: from 0 to how long it all took."""
+    @property
+    def seconds(self) -> float:
+        """How long it all took."""
         first, last = self.span
-        end = seconds(last - first)
-        return f"0 s{end:>{max(0, cells - 3)}}"[:cells]
+        return last - first

@@ -1,0 +1,183 @@
+"""A run's tree and, beside it or in its place, the node under the cursor."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.events import Resize
+from textual.screen import Screen
+
+from hch.browse.book import Book
+from hch.browse.branches import Sort
+from hch.browse.calling import CallScreen
+from hch.browse.calls import call_document
+from hch.browse.canvas import Canvas
+from hch.browse.detail import TABS, Detail
+from hch.browse.lines import Line
+from hch.browse.prompting import Bar
+from hch.browse.strips import OneLine
+from hch.browse.tree import Tree
+from hch.outline import NOBODY
+from hch.safe_text import one_line
+from hch.words import count, seconds
+
+WIDE = 100
+"""The columns from which on tree and node stand side by side."""
+
+
+class Panes(Screen[None]):
+    """Shows one run. Where it is narrow the node is a page of its own."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "back", "back", show=False),
+        Binding("tab,shift+tab", "pane", "the other pane", show=False),
+        *(Binding(str(n), f"tab({n})", name.lower(), show=False) for n, name in enumerate(TABS, 1)),
+        Binding("r", "raw", "raw or rendered", show=False),
+    ]
+    DEFAULT_CSS = """
+    Panes Horizontal { height: 1fr; }
+    Panes Tree { width: 1fr; }
+    Panes Detail { width: 1fr; border-left: solid $panel; }
+    Panes.narrow Detail { display: none; border-left: none; }
+    Panes.narrow.looking Detail { display: block; }
+    Panes.narrow.looking Tree { display: none; }
+    """
+
+    def __init__(self, book: Book) -> None:
+        super().__init__()
+        self.book = book
+        self.filter = ""
+
+    def compose(self) -> ComposeResult:
+        yield OneLine(id="head")
+        with Horizontal():
+            yield Tree()
+            yield Detail()
+        yield Bar()
+        yield OneLine(id="foot")
+
+    @property
+    def rows(self) -> Tree:
+        return self.query_one(Tree)
+
+    @property
+    def detail(self) -> Detail:
+        return self.query_one(Detail)
+
+    def tell(self, text: str) -> None:
+        """Say what a key came to, or what the keys are where there is nothing to say."""
+        keys = "? keys  / search  f filter  t timeline  q back"
+        self.query_one("#foot", OneLine).say([(one_line(text), "")], [(keys, "dim")])
+
+    def head(self) -> None:
+        """Say which run it is, how it stands, and in which way it is shown."""
+        row = self.book.row
+        line: Line = [
+            (one_line(row.run), "bold"),
+            (f"  {one_line(row.status)}", "live"),
+            (f"  {count(self.book.outline.n, 'node')}  {seconds(row.seconds)}", "dim"),
+            (f"  {one_line(row.question, 200)}", ""),
+        ]
+        self.query_one("#head", OneLine).say(line, [(text, "warn") for text in self.ways()])
+
+    def ways(self) -> list[str]:
+        """In which ways the run is not shown as it is at first."""
+        rows = self.rows
+        by = f"  by {rows.sort.value}" if rows.sort is not Sort.ASKED else ""
+        scale = f"  timeline of {seconds(rows.timeline.seconds)}" if rows.timeline else ""
+        only = f"  only {one_line(self.filter, 30)}" if self.filter else ""
+        return [*filter(None, (only, scale, "  own figures" if rows.own else "", by))]
+
+    def look(self) -> None:
+        """Show the node under the cursor, where there is room for it."""
+        if self.detail.display:
+            self.detail.show(self.book, self.node)
+
+    @on(Canvas.Moved)
+    def _moves(self, event: Canvas.Moved) -> None:
+        if event.canvas is self.rows:
+            self.call_later(self.look)
+
+    @on(Tree.Told)
+    def _hears(self, event: Tree.Told) -> None:
+        self.tell(event.text)
+        self.head()
+
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.width < WIDE, "narrow")
+        self.call_after_refresh(self.look)
+
+    @on(Tree.Looked)
+    def action_look(self) -> None:
+        """Go from the tree to the node."""
+        self.add_class("looking")
+        self.look()
+        self.detail.pages.focus()
+
+    @on(Canvas.Opened)
+    def _clicks(self, event: Canvas.Opened) -> None:
+        if event.canvas is self.rows:
+            self.rows.action_turn()
+
+    @property
+    def looking(self) -> bool:
+        """Whether the node has the focus, not the tree."""
+        return self.detail.pages.has_focus
+
+    def action_pane(self) -> None:
+        if self.looking:
+            self._leave()
+        else:
+            self.action_look()
+
+    def _leave(self) -> None:
+        self.remove_class("looking")
+        self.rows.focus()
+
+    def action_back(self) -> None:
+        if self.looking:
+            self._leave()
+        elif self.rows.hits or self.filter:
+            self.clear()
+        else:
+            self.dismiss()
+
+    def action_tab(self, number: int) -> None:
+        self.action_look()
+        self.detail.show(self.book, self.node, number)
+
+    @property
+    def node(self) -> int | None:
+        """The node under the cursor."""
+        return self.rows.node if self.rows.node != NOBODY else None
+
+    @on(Detail.Follow)
+    def _follows(self, event: Detail.Follow) -> None:
+        self.go_to(event.node)
+
+    def go_to(self, node: int) -> None:
+        """Put the cursor on a node, also where a filter hid it."""
+        if not self.rows.has(node):
+            self.clear()
+        self.rows.go_to(node)
+        self.look()
+
+    @on(Detail.OpenCall)
+    def _opens_call(self, event: Detail.OpenCall) -> None:
+        if (node := self.node) is not None:
+            call = call_document(self.book, node, event.index, raw=self.detail.raw)
+            self.app.push_screen(CallScreen(call))
+
+    def clear(self) -> None:
+        """Take away what marks some nodes, or hides some."""
+        self.filter, self.rows.hits = "", ()
+        self.rows.only(None)
+        self.head()
+        self.tell("")
+
+    def action_raw(self) -> None:
+        self.detail.toggle_raw()

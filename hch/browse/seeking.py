@@ -1,0 +1,104 @@
+"""Searching a run and filtering it: what is typed for it, and what that comes to."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+
+from hch.browse.book import Book
+from hch.browse.filters import parse
+from hch.browse.panes import Panes
+from hch.browse.prompting import Bar
+from hch.browse.searching import Searching
+from hch.errors import HchError, UsageError
+from hch.outline import NOBODY
+from hch.words import count
+
+
+class Seeking(Panes):
+    """Finds nodes by their texts, and shows only some by their figures."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", "search questions, answers, prompts, replies", show=False),
+        Binding("n", "hit(1)", "next hit", show=False),
+        Binding("N", "hit(-1)", "hit before", show=False),
+        Binding("f", "filter", "show only: status, level, cost, model, …", show=False),
+    ]
+
+    def __init__(self, book: Book) -> None:
+        super().__init__(book)
+        self.searching = Searching(book)
+
+    def on_mount(self) -> None:
+        self.run_worker(self._index, thread=True, group="index")
+
+    def on_unmount(self) -> None:
+        self.searching.close()
+
+    def action_search(self) -> None:
+        self.query_one(Bar).ask("search", "search", self.searching.text)
+
+    def action_filter(self) -> None:
+        self.query_one(Bar).ask("filter", "show only", self.filter)
+
+    @on(Bar.Left)
+    def _gives_up(self) -> None:
+        self.rows.focus()
+
+    @on(Bar.Done)
+    def _enters(self, event: Bar.Done) -> None:
+        bar = self.query_one(Bar)
+        try:
+            if event.kind == "filter":
+                self._filter(event.text)
+            else:
+                self._search(event.text)
+        except HchError as error:
+            bar.fail(str(error))
+            return
+        bar.shut()
+        self.remove_class("looking")
+        self.rows.focus()
+
+    def _filter(self, text: str) -> None:
+        """Raises UsageError where nobody can tell what it means."""
+        if not text.strip():
+            self.clear()
+            return
+        wanted = parse(text)
+        shown = wanted.apply(self.book.outline)
+        n = sum(shown)
+        if not n:
+            raise UsageError(f"no node is {wanted.describe()}")
+        self.filter = text
+        self.rows.only(shown)
+        self.head()
+        self.tell(f"{count(n, 'node')}: {wanted.describe()} (esc shows all)")
+
+    def _search(self, text: str) -> None:
+        self.searching.search(text)
+        self.rows.hits = self.searching.found
+        self.rows.changed()
+        if text.strip():
+            self.action_hit(1)
+        else:
+            self.tell("")
+
+    def action_hit(self, way: int) -> None:
+        node = self.searching.after(self.rows.node, way)
+        if node is not None:
+            self.go_to(node)
+        more = "" if self.searching.progress >= 1 else f" ({self.searching.progress:.0%} searched)"
+        self.tell(self.searching.told(node if node is not None else NOBODY) + more)
+
+    def clear(self) -> None:
+        self.searching.search("")
+        super().clear()
+
+    def _index(self) -> None:
+        try:
+            self.searching.index()
+        except HchError as error:
+            self.app.call_from_thread(self.tell, str(error))
