@@ -112,26 +112,53 @@ class Help(ModalScreen[None]):
 def commands(app: App[Any], screen: Screen[Any]) -> Iterator[SystemCommand]:
     """Every key's action by its name, and the theme, for the command palette."""
     yield SystemCommand("theme", "choose other colours", app.action_change_theme)
-    for node, keys, binding in _bound(screen):
+    for node, keys, said, binding in _bound(screen):
         act = partial(app.run_action, binding.action, node)
-        yield SystemCommand(escape(binding.description), escape(f"key: {keys}"), act)
+        yield SystemCommand(escape(said), escape(f"key: {keys}"), act)
 
 
-def _bound(screen: Screen[Any]) -> list[tuple[DOMNode, str, Binding]]:
-    """What the keys do now, each action once, with its node and all its keys; the focused first."""
+def _bound(screen: Screen[Any]) -> list[tuple[DOMNode, str, str, Binding]]:
+    """What the keys do now, each action once: its node, all its keys, and what it does, in words.
+
+    What has the focus is first, and of each node what is its own before what others of its kind do.
+    """
     found: dict[tuple[DOMNode, str], tuple[list[str], Binding]] = {}
     for key, (node, binding, enabled, _) in screen.active_bindings.items():
         if enabled and binding.description and not binding.action.startswith(SCROLLING):
             keys, _ = found.setdefault((node, binding.action), ([], binding))
             keys.append(binding.key_display or KEYS.get(key, key))
-    return [(node, ", ".join(keys), binding) for (node, _), (keys, binding) in found.items()]
+    nodes = list(dict.fromkeys(node for node, _ in found))
+    rows = [
+        (node, ", ".join(sorted(keys, key=_plainness)), _in_words(binding.description), binding)
+        for (node, _), (keys, binding) in found.items()
+    ]
+    return sorted(rows, key=lambda row: (nodes.index(row[0]), _declared(row[0], row[3].action)))
+
+
+def _declared(node: DOMNode, action: str) -> int:
+    """How far up among the classes of a node the one is that binds a key to this action."""
+    for height, kind in enumerate(type(node).__mro__):
+        for bound in vars(kind).get("BINDINGS", ()):
+            if action == (bound.action if isinstance(bound, Binding) else bound[1]):
+                return height
+    return len(type(node).__mro__)
+
+
+def _plainness(key: str) -> tuple[bool, int]:
+    """What is on every keyboard first, then by length."""
+    return not key.isascii(), len(key)
+
+
+def _in_words(description: str) -> str:
+    """As ours are written, where it is Textual's."""
+    return description[:1].lower() + description[1:] if description[1:2].islower() else description
 
 
 def _keys(screen: Screen[Any]) -> list[Line]:
     own, everywhere = dict[str, str](), dict[str, str]()
-    for node, keys, binding in _bound(screen):
+    for node, keys, said, _ in _bound(screen):
         of = everywhere if isinstance(node, App | Screen) else own
-        of[keys] = binding.description
+        of[keys] = said
     return [*_section("Keys here", own), *_section("Keys everywhere", everywhere)]
 
 
