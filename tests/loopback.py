@@ -134,7 +134,7 @@ class Loopback:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while (request := await _read(reader)) is not None:
+            while (request := await read(reader)) is not None:
                 self.requests.append(request)
                 await self._answer(request, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -160,7 +160,7 @@ class Loopback:
             await writer.wait_closed()
 
 
-async def _read(reader: asyncio.StreamReader) -> Received | None:
+async def read(reader: asyncio.StreamReader) -> Received | None:
     """The next request of a connection; None at its end."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")

@@ -8,15 +8,18 @@ import pytest
 
 from tests.commands.terminal import Done
 from tests.golden import ASKED, FOLDER
+from tests.rivers import NAME
+
+NAMES = (*ASKED, NAME)
 
 
 def test_each_is_listed() -> None:
     listed = (FOLDER / "README.md").read_text("utf-8")
-    assert {path.stem for path in FOLDER.glob("*.jsonl")} == set(ASKED)
-    assert all(f"`{name}.jsonl`" in listed for name in ASKED)
+    assert {path.stem for path in FOLDER.glob("*.jsonl")} == set(NAMES)
+    assert all(f"`{name}.jsonl`" in listed for name in NAMES)
 
 
-@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("name", NAMES)
 def test_it_comes_to_the_same(typed: Callable[..., Done], name: str) -> None:
     path = FOLDER / f"{name}.jsonl"
     brought = typed("import", str(path), "--store", "golden.db")
