@@ -53,11 +53,15 @@ class Asking:
 
 
 class Book:
-    """Reads one run of a store. Raises StoreError where that is gone or damaged."""
+    """Reads one run of a store. Raises StoreError where that is gone or damaged.
+
+    `wrong` has the nodes that are known to answer wrongly, by the events that opened them.
+    """
 
     def __init__(self, store: Store, row: RunRow) -> None:
         self.store, self.row, self.run = store, row, row.run
         self.outline = store.outline(row.run)
+        self.wrong: set[int] = set()
         self._growing: Growing | None = None
         self._lines: OrderedDict[tuple[int, int], Said] = OrderedDict()
         self._asked: dict[int, tuple[str, str]] = {}
@@ -103,6 +107,14 @@ class Book:
     def events(self, node: int) -> list[Record]:
         """Every event that is about a node, in order."""
         return list(self.store.picked(self.run, self.outline.events(node)))
+
+    def verdict(self, node: int) -> str:
+        """`wrong` where it is known to be; `wrong↓` where something that it asked is so too."""
+        opened = self.outline.opened
+        if opened[node] not in self.wrong:
+            return ""
+        below = (self.outline.node(a) for a in self.outline.asks(node))
+        return "wrong↓" if any(opened[c] in self.wrong for c in below if c >= 0) else "wrong"
 
     def node(self, node: int) -> Node:
         """A node with its calls, all in full; but its asks have no nodes: see `asks`."""

@@ -13,8 +13,12 @@ from hch.browse.book import Book
 from hch.browse.figures import of_node
 from hch.browse.following import Following
 from hch.browse.seeking import Seeking
+from hch.browse.truth import truth_of
 from hch.errors import HchError
 from hch.outline import NOBODY
+
+TOGETHER = 500
+"""The nodes that are graded at once."""
 
 
 class Reading(Seeking):
@@ -41,6 +45,22 @@ class Reading(Seeking):
         self.tell("")
         self.look()
         self.run_worker(self._look(), group="look")
+        self.run_worker(self._grade, thread=True, group="grade")
+
+    def _grade(self) -> None:
+        """Find the nodes that answer wrongly, where the truth is known; in a thread."""
+        truth, book = truth_of(self.book), self.book
+        for first in range(0, book.outline.n if truth else 0, TOGETHER):
+            if not self.is_attached or truth is None:
+                return
+            outline = book.outline
+            try:
+                wrong = truth.wrong(range(first, min(first + TOGETHER, outline.n)))
+            except HchError:
+                return
+            if wrong:
+                book.wrong = book.wrong.union(outline.opened[node] for node in wrong)
+                self.app.call_from_thread(self.rows.changed)
 
     def ways(self) -> list[str]:
         return [*super().ways(), *(["  following"] if self.following.on else [])]

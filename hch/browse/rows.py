@@ -3,7 +3,8 @@
     ▾ ✓ HCH_2  Which rivers cross …? → The Rhône, …      3↳  1.4k tok  $0.004  2.1 s
 
 The figures are the subtree's, or the node's own. Columns of them go, one after the other, where it
-is narrow. A vote's answer has its votes before it, `(3 of 5)`; `↻2` are two calls made again.
+is narrow. A vote's answer has its votes before it, `(3 of 5)`; `↻2` are two calls made again, and
+`wrong` is an answer that is known to be, `wrong↓` one below which there is another.
 """
 
 from __future__ import annotations
@@ -78,32 +79,18 @@ class Figures:
 
     def heat(self, node: int) -> str:
         """The style of its figures, by the share of what all roots spent."""
-        weight = self.weight(node)
-        outline = self.outline
-        whole = sum(
-            cost(outline, root) for a in outline.roots if (root := outline.node(a)) != NOBODY
-        )
-        share_of_it = weight / whole if whole else 0.0
+        share_of_it = self.weight(node) / self.whole if self.whole else 0.0
         return "heat" if share_of_it >= HOT else "warm" if share_of_it >= WARM else "dim"
 
     def weight(self, node: int) -> float:
         """What a node cost, in the one unit that the run is paid in."""
-        return cost(self.outline, node, own=self.own)
+        return self.outline.cost(node, own=self.own)
 
-
-def cost(outline: Outline, node: int, *, own: bool = False) -> float:
-    """Micro-dollars where the run has a price, else tokens, calls or nodes."""
-    unit = next(
-        (
-            unit
-            for unit, column in enumerate((outline.microusd, outline.tokens, outline.calls))
-            if column and column[0]
-        ),
-        3,
-    )
-    spent = (outline.own(node) if own else outline.spent(node)).amounts()
-    calls, used, microusd, nodes = spent
-    return (microusd, used, calls, nodes)[unit]
+    @property
+    def whole(self) -> float:
+        """What all roots cost."""
+        asked = map(self.outline.node, self.outline.roots)
+        return sum(self.outline.cost(root) for root in set(asked) - {NOBODY})
 
 
 def rows(book: Book, branches: Sequence[Branch], width: int, figures: Figures) -> list[Row]:
@@ -122,7 +109,7 @@ def rows(book: Book, branches: Sequence[Branch], width: int, figures: Figures) -
             n = count(len(item.positions), "question")
             found.append(Row("", f"round {item.n} ({n})", ""))
         else:
-            found.append(_node(book.outline, item, said[item.node], width, figures))
+            found.append(_node(book, item, said[item.node], width, figures))
     return found
 
 
@@ -130,12 +117,13 @@ _ASKED = {"shared", "refused", "queued", "more"}
 """Rows that are told by the ask, since they have no node of their own."""
 
 
-def _node(outline: Outline, item: Item, said: Said, width: int, figures: Figures) -> Row:
-    node = item.node
+def _node(book: Book, item: Item, said: Said, width: int, figures: Figures) -> Row:
+    outline, node = book.outline, item.node
     way = outline.way(node)
     chips = [
         f"×{item.n}" if item.kind == "same" else "",
         f"↻{outline.retries[node]}" if outline.retries[node] else "",
+        book.verdict(node),
     ]
     beside = "; ".join(said.notes)
     return Row(
@@ -214,7 +202,7 @@ def line(row: Row, lead: str, width: int, columns: Sequence[int], *, marked: boo
     if head:
         found.append((f"{head}  " if row.question else head, "level" if row.status else "dim"))
     if row.chip:
-        found.append((f"{row.chip} ", "warn"))
+        found.append((f"{row.chip} ", "bad" if "wrong" in row.chip else "warn"))
     room = width - sum(cell_len(text) for text, _ in found) - len(figures)
     question, said = share(row.question, row.said, max(0, room))
     found.append((question, ""))

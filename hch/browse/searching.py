@@ -10,11 +10,14 @@ from hch.search import Finder, nodes
 
 
 class Searching:
-    """Keeps the last search; texts are indexed in a thread, by `index`, until it is stopped."""
+    """Keeps the last search; texts are indexed in a thread, by `index`, until it is stopped.
+
+    It was `partial` where not all was indexed.
+    """
 
     def __init__(self, book: Book) -> None:
         self.book = book
-        self.text = ""
+        self.text, self.partial = "", False
         self.found: dict[int, frozenset[str]] = {}
         self._finder: Finder | None = None
         self._stop = Event()
@@ -32,9 +35,9 @@ class Searching:
 
     def search(self, text: str) -> None:
         """Find the nodes whose texts have these words in them, among what is indexed."""
-        self.text = text
+        self.text, self.partial = text, self.progress < 1
         hits = self._finder.find(text) if self._finder else []
-        self.found = dict(sorted(nodes(self.book.outline, hits).items()))
+        self.found = nodes(self.book.outline, hits)
 
     def after(self, node: int, way: int) -> int | None:
         """The hit after a node, or before it, round and round; None where there is no hit."""

@@ -87,6 +87,9 @@ class Seeking(Panes):
             self.tell("")
 
     def action_hit(self, way: int) -> None:
+        if self.searching.partial:
+            self.searching.search(self.searching.text)
+            self.rows.hits = self.searching.found
         node = self.searching.after(self.rows.node, way)
         if node is not None:
             self.go_to(node)

@@ -12,6 +12,8 @@ from hch.browse.branches import Branches, Sort
 from hch.browse.folding import ALL, CLOSED, OPEN, Branch
 from hch.browse.timeline import Timeline
 
+NONE = "no problem: nothing failed, was refused, cut or doubted, or is known to be wrong"
+
 
 class Tree(Branches):
     """Walks the tree; posts `Told` with what a key came to, `Looked` to look at a node."""
@@ -114,13 +116,27 @@ class Tree(Branches):
             self.post_message(self.Looked())
 
     def action_problem(self) -> None:
-        problems = [node for node in self.outline.problems if self.has(node)]
+        problems = [node for node in self._problems() if self.has(node)]
         if not problems:
-            self.post_message(self.Told("no problem: nothing failed, was refused, cut or doubted"))
+            self.post_message(
+                self.Told(
+                    "no problem: nothing failed, was refused, cut, doubted, or is known to be wrong"
+                )
+            )
             return
         at = bisect_right(problems, self.node) % len(problems)
         self.go_to(problems[at])
         self.post_message(self.Told(f"problem {at + 1:,} of {len(problems):,}"))
+
+    def _problems(self) -> list[int]:
+        """What went wrong, and where wrong answers come in, as far as that is known; in id order."""
+        book = self.book
+        if book is None or not book.wrong:
+            return self.outline.problems
+        opened = self.outline.by_opening()
+        wrong = {opened[seq] for seq in book.wrong if seq in opened}
+        entered = {node for node in wrong if book.verdict(node) == "wrong"}
+        return sorted(entered.union(self.outline.problems))
 
     def action_sort(self) -> None:
         orders = list(Sort)
