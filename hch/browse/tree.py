@@ -129,7 +129,7 @@ class Tree(Branches):
         self.post_message(self.Told(f"problem {at + 1:,} of {len(problems):,}"))
 
     def _problems(self) -> list[int]:
-        """What went wrong, and where wrong answers come in, as far as that is known; in id order."""
+        """What went wrong, and where wrong answers are known to come in, in id order."""
         book = self.book
         if book is None or not book.wrong:
             return self.outline.problems
