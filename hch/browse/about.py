@@ -5,16 +5,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import cache
 from math import inf
 
 from hch.browse.blocks import BLANK, Block, Lazy, More, Prose, Row, prose
 from hch.browse.book import SHOWN, Book
 from hch.browse.lines import Piece
 from hch.browse.marks import MARKS
+from hch.browse.parts import Part
 from hch.browse.rows import STYLES, state
-from hch.browse.texts import Looks, Part
+from hch.browse.texts import Looks
 from hch.budget import Price
+from hch.errors import HchError
 from hch.events import NodeClosed, NodeOpened
 from hch.nodes import wrappers
 from hch.outline import NOBODY, Outline
@@ -162,8 +163,8 @@ def _whereabouts(outline: Outline, node: int, opened: NodeOpened) -> Iterator[Bl
     yield field("below", f"{below:,} node{'' if below == 1 else 's'}")
     yield field("player", opened.player)
     yield field("level", str(opened.level))
-    if around := wrappers(opened.player) if _is_spec(opened.player) else 0:
-        yield field("wrapper", f"{opened.wrapper} of {around}")
+    if wrapper := _wrapper(opened):
+        yield field("wrapper", wrapper)
     if opened.instance is not None:
         yield field("instance", opened.instance)
     if opened.sample:
@@ -171,13 +172,13 @@ def _whereabouts(outline: Outline, node: int, opened: NodeOpened) -> Iterator[Bl
     yield field("key", opened.key)
 
 
-@cache
-def _is_spec(player: str) -> bool:
+def _wrapper(opened: NodeOpened) -> str:
+    """Which of the wrappers of its player it is; empty where that has none."""
     try:
-        wrappers(player)
-    except Exception:  # noqa: BLE001 - of a foreign file it may be anything
-        return False
-    return True
+        around = wrappers(opened.player)
+    except HchError:  # of a foreign file it may be anything
+        return ""
+    return f"{opened.wrapper} of {around}" if around else ""
 
 
 def _asked(outline: Outline, node: int) -> str:

@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 from hch.browse.lines import Line, Piece, cut, plain, width
 from hch.browse.marks import share
-from hch.browse.texts import Looks, Part, pretty, safe
+from hch.browse.parts import Part, texts_of
+from hch.browse.texts import Looks, pretty, safe
 from hch.safe_text import one_line, safe_text
 
 FIRST = 12
@@ -70,7 +71,7 @@ class Prose:
     `gutter` is the width of these, none where parts have none.
     """
 
-    parts: tuple[Part, ...]
+    parts: Sequence[Part]
     looks: Looks = "rendered"
     margin: int = 2
     label: str = ""
@@ -125,7 +126,8 @@ def written(blocks: Sequence[Block]) -> Iterator[str]:
 
 
 def _told(block: Prose) -> Iterator[str]:
-    text = safe_text("".join(part.text for part in block.parts))
-    label, before = f"  {one_line(block.label)}".ljust(block.margin), " " * block.margin
+    text = safe_text("".join(texts_of(block.parts)))
+    label = f"  {one_line(block.label)}" if block.label else ""
+    label, before = label.ljust(block.margin), " " * block.margin
     for i, line in enumerate(text.split("\n")):
         yield f"{before if i else label}{line}".rstrip()

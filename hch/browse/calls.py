@@ -10,8 +10,9 @@ from hch.browse.about import field as named
 from hch.browse.blocks import BLANK, FIRST, Block, Fold, More, Prose, Row, prose
 from hch.browse.book import Book
 from hch.browse.document import Document
+from hch.browse.parts import Part
 from hch.browse.prompted import prompt_blocks
-from hch.browse.texts import Looks, Part
+from hch.browse.texts import Looks
 from hch.events import (
     CallFailed,
     CallFinished,

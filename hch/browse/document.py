@@ -23,7 +23,7 @@ from hch.safe_text import one_line
 SLACK = 4
 """Where no more than so many lines more are left, they are shown too."""
 
-GROWS = (200, 1000)
+GROWS = (200, 500)
 """By how many lines a text grows that is unfolded, the first time and each time after."""
 
 LONG = 2000
@@ -36,7 +36,7 @@ class Document:
     def __init__(self, blocks: Sequence[Block]) -> None:
         self.blocks = tuple(blocks)
         self._placed = [_Placed(block) for block in blocks]
-        self._gone: list[More] = []
+        self._gone: list[_Placed] = []
         self._ends: list[int] = []
         self._width = 0
 
@@ -76,7 +76,7 @@ class Document:
         placed = self._placed[i]
         if isinstance(placed.block, More):
             self._placed[i : i + 1] = self._made(placed, placed.owner)
-            self._gone.append(placed.block)
+            self._gone.append(placed)
         elif isinstance(placed.block, Fold) and placed.open:
             end = i + 1
             while end < len(self._placed) and self._placed[end].under(placed):
@@ -104,25 +104,25 @@ class Document:
         unfolded, i = other._unfolded(), 0
         while unfolded and i < len(self._placed):
             mine = self._placed[i]
-            limit = next((limit for block, limit in unfolded if block == mine.block), None)
-            if limit is None:
+            theirs = next((p for block, p in unfolded if block == mine.block), None)
+            if theirs is None:
                 i += 1
             elif isinstance(mine.block, More):
                 self._placed[i : i + 1] = self._made(mine, mine.owner)
-                self._gone.append(mine.block)
+                self._gone.append(theirs)
             else:
                 if isinstance(mine.block, Fold):
                     self._placed[i + 1 : i + 1] = self._made(mine, mine)
                     mine.open = True
-                elif limit > mine.limit:
-                    mine.grow_to(limit)
+                else:
+                    theirs.owner = mine.owner
+                    self._placed[i] = theirs
                 i += 1
         self._count()
 
-    def _unfolded(self) -> list[tuple[Block, int]]:
-        """What is, with the lines that are shown of a text."""
-        gone: list[tuple[Block, int]] = [(block, 0) for block in self._gone]
-        return gone + [(p.block, p.limit) for p in self._placed if p.open or p.grown]
+    def _unfolded(self) -> list[tuple[Block, _Placed]]:
+        placed = [*self._gone, *(one for one in self._placed if one.open or one.grown)]
+        return [(one.block, one) for one in placed]
 
     def text(self) -> str:
         """Everything in it as safe text, unfolded."""
@@ -140,6 +140,7 @@ class _Placed:
         self._lines: list[Wrapped] = []
         self._flow: Flow | None = None
         self._left = False
+        self._rest = ""
 
     def under(self, owner: _Placed) -> bool:
         above = self.owner
@@ -176,6 +177,7 @@ class _Placed:
         self._lines += self._flow.take(self.limit + SLACK + 1 - len(self._lines))
         self._left = not self._flow.done
         self.count = self.limit + 1 if self._left else max(1, len(self._lines))
+        self._rest = _rest(self._flow, self._lines[self.limit :]) if self._left else ""
 
     def grow(self, within: int) -> bool:
         """Show more of a text, if that is what the line is for."""
@@ -192,7 +194,7 @@ class _Placed:
         block = self.block
         if isinstance(block, Prose):
             if self._left and within == self.count - 1:
-                return cut([(" " * block.margin, ""), (self._rest(), "dim")], cells)
+                return cut([(" " * block.margin, ""), (self._rest, "dim")], cells)
             return _margined(block, within, self._lines[within : within + 1])
         if isinstance(block, More):
             return cut([(f"  … {block.n:,} more (enter shows them)", "dim")], cells)
@@ -201,23 +203,24 @@ class _Placed:
         fold = isinstance(block, Fold)
         return row.line(cells, (("▾ " if self.open else "▸ ", "dim"),) if fold else ())
 
-    def _rest(self) -> str:
-        assert self._flow is not None
-        lines, chars = self._flow.rest
-        kept = self._lines[self.limit :]
-        chars += sum(len(text) for line in kept for text, _ in line.pieces)
-        if chars > LONG * (lines + len(kept)) or (lines <= 1 and chars > LONG):
-            return f"… {chars:,} more characters (enter shows some)"
-        more = lines + len(kept)
-        return f"… {more:,} more lines (enter shows {'some' if more > GROWS[0] else 'them'})"
+
+def _rest(flow: Flow, kept: list[Wrapped]) -> str:
+    """What is said of what a text has beyond the lines that are shown; some of it is made."""
+    lines, chars = flow.rest
+    lines += len(kept)
+    chars += sum(len(text) for line in kept for text, _ in line.pieces)
+    if chars > LONG * lines or (lines <= len(kept) + 1 and chars > LONG):
+        return f"… {chars:,} more characters (enter shows some)"
+    return f"… {lines:,} more lines (enter shows {'some' if lines > GROWS[0] else 'them'})"
 
 
 def _margined(block: Prose, n: int, lines: list[Wrapped]) -> Line:
     """A line of a text, with what stands left of it."""
     wrapped = lines[0] if lines else Wrapped([("(nothing)", "dim")])
     if not block.gutter:
-        label = fit(one_line(block.label), block.margin - 3) if n == 0 else ""
-        return [(f"  {label}".ljust(block.margin), "dim"), *wrapped.pieces]
+        label = "  " + fit(one_line(block.label), block.margin - 3) if n == 0 else ""
+        before = [(label[: block.margin].ljust(block.margin), "dim")] if block.margin else []
+        return [*before, *wrapped.pieces]
     named = "+".join(dict.fromkeys(label for label, _, begins in wrapped.labels if begins))
     name = fit(one_line(named), block.gutter - 1)
     style = wrapped.labels[0][1] if wrapped.labels else ""

@@ -11,7 +11,8 @@ from hch.browse.about import AT_ONCE, clock
 from hch.browse.asking import Batches
 from hch.browse.blocks import Block, Fold, Lazy, More, Prose, Row
 from hch.browse.book import Book
-from hch.browse.texts import Looks, Part
+from hch.browse.parts import Part
+from hch.browse.texts import Looks
 from hch.events import (
     Asked,
     CallFailed,

@@ -51,8 +51,6 @@ class Pages(Canvas):
 
     def turn(self, document: Document, *, stay: bool = False) -> None:
         """Show another document, from its top, or where this one is: `stay`."""
-        if stay and document.blocks == self.document.blocks:
-            return
         if stay:
             document.adopt(self.document)
         self.document = document

@@ -8,11 +8,14 @@ Colours say the same as the margin, and a legend says what the colours are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from functools import lru_cache
+
+from rich.cells import cell_len
 
 from hch.browse.blocks import BLANK, FIRST, Block, Prose, Row
-from hch.browse.texts import Looks, Part
+from hch.browse.parts import Part, Parts
+from hch.browse.texts import Looks
 from hch.events import CallIntended
 from hch.safe_text import one_line
 
@@ -33,40 +36,37 @@ _STYLES = {
 _LABELS = {"prompt": "", "mark": "", "status": "", "context": "text", "sub-question": "asked"}
 """What the margin says, where that is not the origin itself."""
 
-_ORIGIN = re.compile(r"(.+?)(?: ([0-9]+))?", re.DOTALL)
-
 WIDEST = 14
 """The most cells of the margin's labels."""
 
 
-def parts_of(message: tuple[tuple[str, str], ...]) -> tuple[Part, ...]:
-    """The parts of a message, each with the style and the label of its origin."""
-    return tuple(_part(origin, body) for origin, body in message if body)
-
-
-def _part(origin: str, body: str) -> Part:
-    found = _ORIGIN.fullmatch(origin)
-    kind, number = (found[1], found[2]) if found else (origin, None)
+@lru_cache(maxsize=1024)
+def dress(origin: str) -> tuple[str, str]:
+    """The style of an origin, and its label for the margin."""
+    kind, _, number = origin.partition(" ")
     label = _LABELS.get(kind, kind)
-    if label and number:
-        label = f"{label} {number}"
-    return Part(body, _STYLES.get(kind, "level"), one_line(label, WIDEST))
+    label = f"{label} {number}" if label and number else label
+    return _STYLES.get(kind, "level"), one_line(label, WIDEST)
 
 
 def prompt_blocks(
     intent: CallIntended, *, raw: bool = False, first: int = FIRST
 ) -> Iterator[Block]:
     """The legend, and every message under its role, as sent."""
-    messages = [(role, parts_of(parts)) for role, parts in intent.messages]
-    every = [part for _, parts in messages for part in parts]
-    yield legend({part.style for part in every})
-    gutter = max([1, *(len(part.label) for part in every)]) + 1
+    origins = {origin for _, parts in intent.messages for origin, _ in parts}
+    longest: dict[str, str] = {}
+    for origin in origins:
+        kind = origin.partition(" ")[0]
+        longest[kind] = max(longest.get(kind, ""), origin, key=len)
+    dressed = [dress(origin) for origin in longest.values()]
+    yield legend({style for style, _ in dressed})
+    gutter = max([1, *(cell_len(label) for _, label in dressed)]) + 1
     looks: Looks = "raw" if raw else "exact"
-    for role, parts in messages:
+    for role, parts in intent.messages:
         shown = first // 3 if role == "system" else 2 * first
         yield BLANK
         yield Row(((f"  {one_line(role, 40)}", "bold"),))
-        yield Prose(parts, looks, 2, gutter=gutter, first=shown)
+        yield Prose(Parts(parts, dress), looks, 2, gutter=gutter, first=shown)
 
 
 def legend(used: set[str]) -> Prose:

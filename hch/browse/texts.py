@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from rich.cells import get_character_cell_size
 
 from hch.browse.lines import Line, Piece
+from hch.browse.parts import Part, texts_of
 from hch.safe_text import safe_text
 
 Looks: TypeAlias = Literal["rendered", "json", "exact", "raw"]
@@ -36,15 +37,6 @@ _NUMBERED = re.compile(r" *[0-9]{1,3}[.)] +(?=\S)")
 _BOLD = re.compile(r"(?<![\w*])\*\*([^\s*][^*]*)\*\*(?![\w*])")
 _BLANKS = re.compile(r" {2,}")
 _TRAILING = re.compile(r" +\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A stretch of a text, unsafe as it is, its style, and what the margin says of it."""
-
-    text: str
-    style: str = ""
-    label: str = ""
 
 
 class Wrapped(NamedTuple):
@@ -97,14 +89,16 @@ class Flow:
         """The lines of text and the characters that were not made into lines yet, about."""
         if self.done:
             return 0, 0
-        here = self._parts[self._part :]
-        breaks = sum(part.text.count("\n") for part in here[1:])
-        chars = sum(len(part.text) for part in here) - self._at + self._carried
+        here = list(texts_of(self._parts[self._part :]))
+        breaks = sum(text.count("\n") for text in here[1:])
+        chars = sum(map(len, here)) - self._at + self._carried
         if here:
-            breaks += here[0].text.count("\n", self._at)
+            breaks += here[0].count("\n", self._at)
         return breaks + 1, chars
 
     def _wrapped(self) -> Iterator[Wrapped]:
+        if not any(texts_of(self._parts)):
+            return
         carry: list[_Span] = []
         begun, hang = False, 0
         for stretch in self._stretches():
@@ -147,14 +141,16 @@ class Flow:
         """The stretch's safe characters, and by how much the next lines of its line hang."""
         spans: list[_Span] = []
         for i, (part, text) in enumerate(stretch.texts):
-            ends = stretch.broken and i == len(stretch.texts) - 1
+            ends = stretch.last and i == len(stretch.texts) - 1
             style = self._parts[part].style
             if self._looks == "raw":
                 spans.append(_Span(_seen(text, ends=ends), style, part))
-                if ends:
+                if ends and stretch.broken:
                     spans.append(_Span("↵", "dim", part))
                 continue
-            shown = safe_text(text.removesuffix("\r") if ends else text).expandtabs(4)
+            shown = safe_text(
+                text.removesuffix("\r") if ends and stretch.broken else text
+            ).expandtabs(4)
             if self._looks == "rendered" and not style:
                 dressed, hang = self._rendered(shown, part, first=stretch.first and i == 0)
                 spans += dressed
@@ -223,14 +219,12 @@ def _breaks(text: str, rooms: tuple[int, int], *, whole: bool) -> Iterator[tuple
             if whole:
                 yield len(text), len(text)
             return
-        if text[end] == " ":
-            yield end, end + 1
-            start = end + 1
+        blank = end if text[end] == " " else text.rfind(" ", start, end)
+        if blank < 0 or not text[start:blank].strip():
+            yield end, end
+            start = end
         else:
-            blank = text.rfind(" ", start, end)
-            if blank < 0 or not text[start:blank].strip():
-                blank = end - 1
-            yield blank + 1, blank + 1
+            yield blank, blank + 1
             start = blank + 1
         if whole and start >= len(text):
             return
