@@ -29,6 +29,7 @@ from hch.events import (
     RootOpened,
     RunFinished,
     RunResumed,
+    RunStarted,
     RunStopped,
     Thought,
 )
@@ -54,6 +55,7 @@ from hch.types import Answer, Text
 _MOST = 255
 _LARGE = 2**31 - 1
 _HUGE = 1e300
+_LONG = 2**64 - 1
 _CODES = {status: code for code, status in enumerate(STATUSES)}
 _WAYS = {way: code for code, way in enumerate(WAYS)}
 
@@ -68,7 +70,7 @@ class Growing:
         self.last = self.count = 0
         self.keys: dict[str, int] = {}
         self.totals = Totals()
-        self._times = (0.0, 0.0)
+        self._started = self._ended = 0.0
         self._players: dict[str, int] = {}
         self._roots: dict[int, int] = {}
         self._nodes = Columns.empty(NODES)
@@ -88,6 +90,7 @@ class Growing:
             CallFinished: self._end,
             CallFailed: self._end,
             CallGivenUp: self._give_up,
+            RunStarted: self._start,
             RunStopped: self._turn,
             RunResumed: self._turn,
             RunFinished: self._turn,
@@ -98,7 +101,7 @@ class Growing:
         """Goes on where an outline ends."""
         self = cls()
         self.last, self.totals = outline.last, deepcopy(outline.totals)
-        self._times = (outline.started, outline.ended)
+        self._started, self._ended = outline.started, outline.ended
         self.keys = {key: row for row, key in enumerate(json.loads(outline.keys))}
         self.count = sum(map(bool, outline.opened))
         self._players = {player: code for code, player in enumerate(outline.players)}
@@ -126,8 +129,7 @@ class Growing:
 
     def take(self, seq: int, at: float, event: Event) -> None:
         """Fold in the run's next event; cheap, since every event of a run comes here."""
-        self.last = seq
-        self._times = (self._times[0] or at, at)
+        self.last, self._ended = seq, at
         if (taker := self._takers.get(type(event))) is not None:
             taker(seq, at, event)
 
@@ -225,6 +227,9 @@ class Growing:
     def _root(self, seq: int, at: float, event: RootOpened) -> None:
         self._roots[_whole(event.index)] = self._row(event.key)
 
+    def _start(self, seq: int, at: float, event: RunStarted) -> None:
+        self._started = self._started or at
+
     def _turn(self, seq: int, at: float, event: RunStopped | RunResumed | RunFinished) -> None:
         self.totals.turns.append(seq)
 
@@ -241,7 +246,7 @@ class Growing:
             unknown={request: dict(flying) for request, flying in self.totals.unknown.items()},
             turns=self.totals.turns[:],
         )
-        head = Head(n, self.last, *self._times, players, totals)
+        head = Head(n, self.last, self._started, self._ended, players, totals)
         return Outline(head, tables, json.dumps([keys[row] for row in rows]).encode())
 
 
@@ -255,8 +260,11 @@ def _amount(n: float) -> float:
 
 
 def request_number(request: str) -> int:
-    """A request as a number, which is never 0."""
-    return _hash(request) | 1
+    """A request as a number, which is never 0: of a digest its first digits."""
+    try:
+        return int(request[:16], 16) & _LONG | 1
+    except ValueError:
+        return _hash(request) | 1
 
 
 def _hash(text: str) -> int:
