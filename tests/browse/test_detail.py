@@ -110,8 +110,8 @@ async def test_a_question_is_shown_with_its_answer_and_its_figures() -> None:
         assert "  a map   with tabs" in lines
         assert "  In Europe, all of it." in lines
         spent, own = app.book.outline.spent(0), app.book.outline.own(0)
-        assert f"  spent               4{spent.tokens:>10.0f}         0         3" in lines
-        assert f"  own                 2{own.tokens:>10.0f}         0         1" in lines
+        assert f"  spent       {4:>10}{spent.tokens:>10.0f}{0:>10}{3:>10}" in lines
+        assert f"  own         {2:>10}{own.tokens:>10.0f}{0:>10}{1:>10}" in lines
         assert "  grant         no limit  no limit  no limit  no limit" in lines
         assert "  player      factored@scripted" in lines
         app.detail.toggle_raw()
