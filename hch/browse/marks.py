@@ -21,7 +21,7 @@ MARKS = {
 
 def fit(text: str, cells: int) -> str:
     """A text cut to so many cells, with an ellipsis."""
-    if text.isascii():
+    if text.removesuffix("…").isascii():
         return text if len(text) <= cells else text[: max(0, cells - 1)].rstrip() + "…"[:cells]
     if cell_len(text) <= cells:
         return text

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from rich.cells import cell_len
 
@@ -57,7 +58,7 @@ class Row:
     heat: str = "dim"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Figures:
     """Which figures rows have: the node's `own` or the subtree's, of those worth a column."""
 
@@ -86,7 +87,7 @@ class Figures:
         """What a node cost, in the one unit that the run is paid in."""
         return self.outline.cost(node, own=self.own)
 
-    @property
+    @cached_property
     def whole(self) -> float:
         """What all roots cost."""
         asked = map(self.outline.node, self.outline.roots)

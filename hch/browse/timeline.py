@@ -18,6 +18,7 @@ class Timeline:
 
     outline: Outline
     _waited: dict[int, bool] = field(default_factory=dict)
+    _ends: dict[tuple[int, int], int] = field(default_factory=dict)
 
     @property
     def span(self) -> tuple[float, float]:
@@ -39,16 +40,18 @@ class Timeline:
 
     def _last(self, node: int) -> bool:
         """Whether it ended last of those that were asked in its round."""
+        asked, parent = self.outline.asked[node], self.outline.parent[node]
+        among = parent, self.outline.round[asked]
+        if among not in self._ends:
+            self._ends[among] = self._latest(*among)
+        return self._ends[among] == node
+
+    def _latest(self, parent: int, number: int) -> int:
+        """Which of those that a node asked in a round ended last."""
         outline = self.outline
-        asked = outline.asked[node]
-        parent = outline.parent[node]
-        among = outline.roots if parent == NOBODY else outline.asks(parent)
-        ends = [
-            (self._until(other), other)
-            for a in among
-            if outline.round[a] == outline.round[asked] and (other := outline.node(a)) != NOBODY
-        ]
-        return max(ends)[1] == node
+        asks = outline.roots if parent == NOBODY else outline.asks(parent)
+        found = (outline.node(a) for a in asks if outline.round[a] == number)
+        return max((self._until(node), node) for node in found if node != NOBODY)[1]
 
     def _until(self, node: int) -> float:
         return float(self.outline.until[node] if self.outline.status[node] else self.outline.ended)

@@ -7,15 +7,16 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from hch.browse.figures import of_ballot
 from hch.commands._budgets import to_begin_anew
 from hch.commands._running import Finished
 from hch.commands._terminal import say, say_json, say_raw, tell
 from hch.errors import HchError
-from hch.events import CallIntended
+from hch.events import CallIntended, RunStarted
+from hch.outline import Totals
 from hch.recording import Recording, given_up
 from hch.run import Result
 from hch.trace import UNCLEAN, Node, Trace
-from hch.types import Ballot
 from hch.wire import Amounts
 from hch.words import cost, count, listed, seconds, tokens
 
@@ -119,13 +120,6 @@ def as_object(result: Result) -> dict[str, Any]:
     }
 
 
-def of_ballot(ballot: Ballot | None) -> dict[str, Any]:
-    """How a vote went as an entry `ballot` of JSON-like data; none where there was no vote."""
-    if ballot is None:
-        return {}
-    return {"ballot": {**asdict(ballot), "confidence": ballot.confidence}}
-
-
 def blemishes(trace: Trace) -> str:
     """Why a tree is not clean, counted: `2 refused, 1 fallback`; empty where it is clean."""
     found: Counter[str] = Counter()
@@ -135,6 +129,11 @@ def blemishes(trace: Trace) -> str:
         found.update(flaw.partition(":")[0] for flaw in flaws(node))
         found["refused"] += sum(1 + ask.more for ask in node.asks if ask.refusal is not None)
         found.update("never begun" for ask in node.asks if not ask.node and ask.refusal is None)
+    return counted(found)
+
+
+def counted(found: Counter[str]) -> str:
+    """What there is of each, the most first; empty where there is nothing."""
     return listed(f"{n} {what}" for what, n in found.most_common() if n)
 
 
@@ -166,7 +165,11 @@ def lost(past: Recording) -> list[tuple[str, CallIntended]]:
 
 def uncertain(trace: Trace, *, running: bool = False) -> str:
     """`2 calls of unknown outcome, counted at their worst case`; empty where there is none."""
-    n = unknown(trace)["calls"]
+    return in_doubt(unknown(trace)["calls"], running=running)
+
+
+def in_doubt(n: int, *, running: bool = False) -> str:
+    """That so many calls have no end on record; empty for none."""
     what = "in flight" if running else "of unknown outcome"
     worst = f"counted at {'its' if n == 1 else 'their'} worst case"
     return f"{count(n, 'call')} {what}, {worst}" if n else ""
@@ -175,16 +178,25 @@ def uncertain(trace: Trace, *, running: bool = False) -> str:
 def totals(trace: Trace) -> str:
     """`7 nodes, 12 calls, 2 from the cache, 3.4k tok, $0.004`."""
     used = [call.usage for call in trace.calls.values()]
-    total = sum(usage.input + usage.output for usage in used)
-    cached = sum(1 for call in trace.calls.values() if call.cached)
-    priced = all(rate is not None for rate in trace.started.rates.values())
+    took = Totals(
+        requests=len(trace.calls),
+        cached=sum(1 for call in trace.calls.values() if call.cached),
+        tokens=sum(usage.input + usage.output for usage in used),
+        microusd=trace.bill.microusd,
+    )
+    return sums(trace.started, sum(1 for _ in trace.nodes()), took)
+
+
+def sums(started: RunStarted, nodes: int, took: Totals) -> str:
+    """The same of a run of so many nodes."""
+    priced = all(rate is not None for rate in started.rates.values())
     return listed(
         (
-            count(sum(1 for _ in trace.nodes()), "node"),
-            count(len(trace.calls), "call"),
-            f"{cached} from the cache" if cached else "",
-            tokens(total) if total else "",
-            cost(trace.bill.microusd, priced=priced) if trace.calls else "",
+            count(nodes, "node"),
+            count(took.requests, "call"),
+            f"{took.cached} from the cache" if took.cached else "",
+            tokens(took.tokens) if took.tokens else "",
+            cost(took.billed, priced=priced) if took.requests else "",
         )
     )
 
