@@ -117,7 +117,7 @@ async def test_a_question_is_shown_with_its_answer_and_its_figures() -> None:
         app.detail.toggle_raw()
         assert r"  a map\twith tabs" in app.lines
         assert "  **In Europe**, all of it." in app.lines
-    assert "**In Europe**, all of it." in app.detail.text()
+        assert "**In Europe**, all of it." in app.detail.text()
 
 
 async def test_sub_questions_lead_to_their_nodes_and_refusals_say_why() -> None:
