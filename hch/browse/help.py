@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
+from textwrap import wrap
 from typing import Any, ClassVar
 
 from textual.app import App, ComposeResult, SystemCommand
@@ -61,16 +63,43 @@ RUN_MARKS = {
 """The marks of the run list, with their styles."""
 
 
+LONGEST = 18
+"""The cells of a term that has its meaning beside it."""
+
 SCROLLING = ("scroll_", "page_")
 """How the actions begin that scroll every widget, also where there is nothing to scroll."""
 
 
-class Page(Canvas):
-    """Lines that are there to be read."""
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Rows of a term, its style and what it means, under a title."""
 
-    def __init__(self, lines: list[Line]) -> None:
+    title: str
+    rows: list[tuple[str, str, str]]
+
+    def lines(self, cells: int) -> list[Line]:
+        """Two columns, or the meaning under its term where that is long; nothing is cut off."""
+        if not self.rows:
+            return []
+        wide = min(LONGEST, max(len(term) for term, _, _ in self.rows))
+        lines: list[Line] = [[(self.title, "title")]]
+        for term, style, meaning in self.rows:
+            folded = wrap(meaning, max(8, cells - wide - 4))
+            if len(term) > wide:
+                lines.append([(f"  {term}", style)])
+            else:
+                lines.append([(f"  {term:{wide}}  ", style), (folded.pop(0), "")])
+            lines += [[(f"{'':{wide + 4}}{text}", "")] for text in folded]
+        return [*lines, []]
+
+
+class Page(Canvas):
+    """Sections that are there to be read."""
+
+    def __init__(self, sections: list[Section]) -> None:
         super().__init__()
-        self._lines = lines
+        self._sections = sections
+        self._lines: list[Line] = []
 
     @property
     def count(self) -> int:
@@ -78,6 +107,10 @@ class Page(Canvas):
 
     def line(self, y: int, width: int) -> Line:
         return cut(self._lines[y], width)
+
+    def changed(self) -> None:
+        self._lines = [line for section in self._sections for line in section.lines(self.room)]
+        super().changed()
 
 
 class Help(ModalScreen[None]):
@@ -97,10 +130,11 @@ class Help(ModalScreen[None]):
     def __init__(self, screen: Screen[Any], words: dict[str, str] | None = None) -> None:
         """`screen` is the one that help is for; `words` are what a filter can say."""
         super().__init__()
-        self._lines = [*_keys(screen), *_marks(), *_section("Filter", words or {})]
+        said = [(word, "info", meaning) for word, meaning in (words or {}).items()]
+        self._sections = [*_keys(screen), _marks(), Section("Filter", said)]
 
     def compose(self) -> ComposeResult:
-        page = Page(self._lines)
+        page = Page(self._sections)
         page.border_title = "Help"
         page.border_subtitle = "esc closes"
         yield page
@@ -154,32 +188,14 @@ def _in_words(description: str) -> str:
     return description[:1].lower() + description[1:] if description[1:2].islower() else description
 
 
-def _keys(screen: Screen[Any]) -> list[Line]:
-    own, everywhere = dict[str, str](), dict[str, str]()
+def _keys(screen: Screen[Any]) -> list[Section]:
+    here, everywhere = Section("Keys here", []), Section("Keys everywhere", [])
     for node, keys, said, _ in _bound(screen):
-        of = everywhere if isinstance(node, App | Screen) else own
-        of[keys] = said
-    return [*_section("Keys here", own), *_section("Keys everywhere", everywhere)]
+        of = everywhere if isinstance(node, App | Screen) else here
+        of.rows.append((keys, "info", said))
+    return [here, everywhere]
 
 
-def _marks() -> list[Line]:
-    lines: list[Line] = [[("Marks", "title")]]
-    for status, (mark, colour) in MARKS.items():
-        lines.append([(f"  {mark}  ", LOOKS.get(colour, colour)), (MEANINGS[status], "")])
-    for mark, (style, meaning) in RUN_MARKS.items():
-        lines.append([(f"  {mark}  ", style), (meaning, "")])
-    return [*lines, []]
-
-
-def _section(title: str, rows: dict[str, str]) -> list[Line]:
-    """Two columns under a title, one under the other where the first is long; or nothing."""
-    if not rows:
-        return []
-    wide = min(18, max(map(len, rows)))
-    lines: list[Line] = [[(title, "title")]]
-    for term, text in rows.items():
-        if len(term) > wide:
-            lines += [[(f"  {term}", "info")], [(f"  {'':{wide}}  {text}", "")]]
-        else:
-            lines.append([(f"  {term:{wide}}  ", "info"), (text, "")])
-    return [*lines, []]
+def _marks() -> Section:
+    rows = [(mark, LOOKS.get(colour, colour), MEANINGS[s]) for s, (mark, colour) in MARKS.items()]
+    return Section("Marks", [*rows, *((m, style, said) for m, (style, said) in RUN_MARKS.items())])

@@ -25,6 +25,8 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.worker import WorkerFailed
 
+from hch.environment import variable
+
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that leave; the exit code is 128 and the signal's number."""
 
@@ -39,7 +41,11 @@ RESTORED = (
 
 
 class Leaving(App[None]):
-    """Ctrl-C quits, and Ctrl-Z stops as a shell expects it."""
+    """Ctrl-C quits, and Ctrl-Z stops as a shell expects it.
+
+    Under NO_COLOR the terminal's own colours are asked for, of which Textual then leaves none;
+    else it would be greys.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "quit", "quit", show=False, priority=True),
@@ -47,7 +53,7 @@ class Leaving(App[None]):
     ]
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(ansi_color=True if variable("NO_COLOR") else None, **options)
         self._terminal: Terminal | None = None
         self._ended_by = 0
         self._lent = self._stopping = False

@@ -35,7 +35,9 @@ def browse(
     node: Annotated[
         str | None, Option(metavar="ID", help="Open this node, as hch show --json names it.")
     ] = None,
-    theme: Annotated[Literal["dark", "light"] | None, Option(help="The colours. [dark]")] = None,
+    theme: Annotated[
+        Literal["dark", "light"] | None, Option(metavar="dark|light", help="The colours. [dark]")
+    ] = None,
     store: Annotated[
         str | None,
         Option(

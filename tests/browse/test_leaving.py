@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -127,3 +128,12 @@ def test_without_a_shell_it_does_not_stop(tmp_path: Path) -> None:
         seat.type("jq")
         seat.rest()
         assert seat.code == 0
+
+
+@pytest.mark.parametrize("wish", ["", "1"])
+def test_no_colour_is_used_where_none_is_wanted(wish: str, tmp_path: Path) -> None:
+    with app(tmp_path, **({"NO_COLOR": wish} if wish else {})) as seat:
+        seat.type("q")
+        seat.rest()
+    coloured = re.findall(rb"\x1b\[[\d;]*(?:[34]8;[25]|[349][0-7]m)", seat.seen)
+    assert bool(coloured) != bool(wish)
