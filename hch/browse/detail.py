@@ -99,7 +99,9 @@ class Detail(Vertical):
         self.raw = False
         self.tabs, self.pages = Tabs(), Pages()
         self._book: Book | None = None
-        self._shown: tuple[str, int, int, bool] | None = None
+        self._of = ("", 0)
+        self._shown: tuple[str, int, int] | None = None
+        self._left: dict[tuple[str, int, int], tuple[Document, int]] = {}
         self.node: int | None = None
 
     def compose(self) -> ComposeResult:
@@ -107,15 +109,18 @@ class Detail(Vertical):
         yield self.pages
 
     def show(self, book: Book, node: int | None, tab: int | None = None) -> None:
-        """Show that node of a run; None for none. Its place is kept where it was shown before."""
+        """Show that node of a run; None for none. A tab that was left is as it was."""
+        if self._shown is not None:
+            self._left[self._shown] = (self.pages.document, self.pages.cursor)
         self._book, self.node = book, node
         self.tab = tab or self.tab
         self.tabs.choose(self.tab)
-        shown = None
-        if node is not None:
-            shown = (book.run, book.outline.opened[node], self.tab, self.raw)
-        self.pages.turn(Document(self._blocks()), stay=shown is not None and shown == self._shown)
-        self._shown = shown
+        opened = 0 if node is None else book.outline.opened[node]
+        self._shown = (book.run, opened, self.tab)
+        if (book.run, opened) != self._of:
+            self._left.clear()
+            self._of = (book.run, opened)
+        self.pages.turn(Document(self._blocks()), *self._left.get(self._shown, (None, 0)))
 
     def toggle_raw(self) -> None:
         """Show texts as they are stored, every character to be seen; or as they are meant."""

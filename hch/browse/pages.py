@@ -49,15 +49,18 @@ class Pages(Canvas):
         super().__init__(id=id, classes=classes)
         self.document = document or Document([])
 
-    def turn(self, document: Document, *, stay: bool = False) -> None:
-        """Show another document, from its top, or where this one is: `stay`."""
-        if stay:
-            document.adopt(self.document)
+    def turn(self, document: Document, like: Document | None = None, cursor: int = 0) -> None:
+        """Show another document, unfolded as one that it is `like`, with the cursor there."""
+        again = like is self.document
+        if like is not None:
+            document.adopt(like)
         self.document = document
-        if not stay:
-            self.cursor = 0
-            self.scroll_to(y=0, animate=False, immediate=True, force=True)
         self.changed()
+        self.go(cursor)
+        if not again:
+            above = max(0, self.cursor - self.size.height // 2)
+            self.scroll_to(y=above, animate=False, immediate=True, force=True)
+        self.show()
 
     @property
     def count(self) -> int:

@@ -303,18 +303,25 @@ async def test_ten_thousand_parts_are_listed_as_they_are_looked_at() -> None:
         assert "0.1000" in app.lines[-1]
 
 
-async def test_a_node_that_is_shown_again_keeps_its_place_and_what_is_unfolded() -> None:
+async def test_a_tab_that_is_shown_again_is_as_it_was_left() -> None:
     long = "\n".join(f"line {i}" for i in range(100))
     app = Looks(book_of(ask(lambda request: long, depth=0)))
     async with app.run_test(size=(80, 24)) as pilot:
-        app.detail.pages.go(app.where("more lines"))
+        pages = app.detail.pages
+        pages.go(app.where("more lines"))
         await pilot.press("enter", "j")
-        place, lines = app.detail.pages.cursor, app.lines
+        place, lines = (pages.cursor, pages.scroll_offset.y), app.lines
         assert "  line 99" in lines
         app.detail.show(app.book, app.detail.node)
-        assert (app.detail.pages.cursor, app.lines) == (place, lines)
+        assert ((pages.cursor, pages.scroll_offset.y), app.lines) == (place, lines)
         app.open(CALLS)
-        assert app.detail.pages.cursor == 0
+        assert pages.cursor == 0
+        app.open(QUESTION)
+        assert (pages.cursor, app.lines) == (place[0], lines)
+        app.detail.show(app.book, None)
+        app.detail.show(app.book, 0)
+        assert pages.cursor == 0
+        assert any("more lines" in line for line in app.lines)
 
 
 async def test_tabs_are_named_and_chosen_by_click() -> None:
