@@ -96,13 +96,18 @@ class Book:
 
     def asked(self, positions: Iterable[int]) -> list[tuple[str, str]]:
         """What was asked at these positions, and what a refusal says, or nothing."""
-        wanted = {p: self.outline.sequence[p] for p in positions}
-        missing = [seq for seq in wanted.values() if seq not in self._asked]
+        wanted = [(p, self.outline.sequence[p]) for p in positions]
+        missing = [seq for _, seq in wanted if seq and seq not in self._asked]
         for record in self.store.picked(self.run, missing) if missing else ():
             if isinstance(event := record.event, Asked):
                 body, why = event.question.body[:SHOWN], (event.refusal or "")[:SHOWN]
                 self._asked[record.seq] = (body, why)
-        return [self._asked.get(seq, ("", "")) for seq in wanted.values()]
+        return [self._asked[seq] if seq else self._of_root(p) for p, seq in wanted]
+
+    def _of_root(self, position: int) -> tuple[str, str]:
+        """A root is asked by no event."""
+        node = self.outline.node(position)
+        return (self.said([node])[0].question, "") if node >= 0 else ("", "")
 
     def events(self, node: int) -> list[Record]:
         """Every event that is about a node, in order."""

@@ -110,7 +110,7 @@ class Canvas(ScrollView, can_focus=True):
         return self.scrollable_content_region.width
 
     def render_line(self, y: int) -> Strip:
-        width, number = self.size.width, y + self.scroll_offset.y
+        width, number = self.room, y + self.scroll_offset.y
         if not 0 <= number < self.count:
             return Strip.blank(width, self.rich_style)
         strip = drawn(self, self.line(number, width), width)
