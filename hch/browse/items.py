@@ -54,8 +54,7 @@ def below(outline: Outline, node: int, lowest: int = 0) -> list[Item]:
 
 def level(outline: Outline, asker: int, position: int) -> int:
     """The level that a question is asked at."""
-    above: int = outline.level[asker]
-    return above - (outline.how[position] == 0)
+    return int(outline.level[asker]) - int(outline.how[position] == 0)
 
 
 def inner(outline: Outline, item: Item, lowest: int = 0) -> list[Item]:
@@ -84,8 +83,11 @@ def folded(outline: Outline, positions: Iterable[int]) -> Iterator[Item]:
         if alike[0] == "node":
             if len(found) >= SAME:
                 yield Item("same", outline.node(found[0]), tuple(found), len(found))
-            else:
-                yield from (Item("node", outline.node(a), (a,)) for a in found)
+                continue
+            for a in found:
+                yield Item("node", outline.node(a), (a,))
+                if outline.more[a]:
+                    yield Item("more", outline.node(a), (a,), outline.more[a])
             continue
         shown = max(0, REFUSALS - refused) if alike[0] == "refused" else len(found)
         yield from (Item(str(alike[0]), outline.node(a), (a,)) for a in found[:shown])
@@ -98,7 +100,7 @@ def folded(outline: Outline, positions: Iterable[int]) -> Iterator[Item]:
 def _alike(outline: Outline) -> Callable[[int], tuple[str | int, ...]]:
     """What asks have in common that may be told in one row."""
     asked, status, question, said = outline.asked, outline.status, outline.question, outline.said
-    how, player, nodes = outline.how, outline.player, outline.node
+    how, player, more, nodes = outline.how, outline.player, outline.more, outline.node
 
     def key(position: int) -> tuple[str | int, ...]:
         node = nodes(position)
@@ -107,7 +109,7 @@ def _alike(outline: Outline) -> Callable[[int], tuple[str | int, ...]]:
             return kind, outline.why[position]
         if asked[node] != position:
             return "shared", node
-        if not status[node]:
+        if not status[node] or more[position]:
             return "node", NOBODY, node
         return "node", question[node], said[node], status[node], how[position], player[node]
 

@@ -150,8 +150,9 @@ def _elsewhere(outline: Outline, branch: Branch, asked: tuple[str, str], width: 
     item, (question, why) = branch.item, asked
     position = item.positions[0]
     ask = outline.ask(position)
-    said = f"see {outline.id(ask.node)}" if ask.shared else why
-    status = "shared" if ask.shared else "refused" if ask.refused else "queued"
+    linked = ask.shared or (item.kind == "more" and ask.node != NOBODY)
+    said = f"see {outline.id(ask.node)}" if linked else why
+    status = "shared" if linked else "refused" if ask.refused else "queued"
     if item.kind == "more":
         what = "more refused: " if ask.refused else "more, "
         return Row(status, "", one_line(f"…and {item.n:,} {what}{said}", width))
