@@ -18,10 +18,10 @@ from rich.cells import cell_len
 from hch.browse.book import Book
 from hch.browse.folding import ALL, Branch, View
 from hch.browse.lines import Line, cut, plain
-from hch.browse.rows import DROPPED, MARKED, Figures, Row, line, rows, sizes
+from hch.browse.rows import DROPPED, MARKED, WORTH_SHOWING, Figures, Row, line, rows
 from hch.browse.timeline import Timeline
 from hch.outline import NOBODY, Outline
-from hch.words import seconds
+from hch.words import dollars, seconds, tokens
 
 AT_ONCE = 1000
 """Rows that are read and fitted together."""
@@ -95,22 +95,33 @@ class Tree:
                 view.turn(branch, ALL)
         return view.rows(0, view.count)
 
-    def _fitted(self, told: Sequence[tuple[str, Row]]) -> tuple[int, list[int]]:
+    def _fitted(self, first: Sequence[tuple[str, Row]]) -> tuple[int, list[int]]:
         """How wide lines are, and each column of figures with two blanks before it."""
-        found = list(sizes(self.book.outline, _WIDE))
-        few = len(told) < AT_ONCE
-        if few:
-            longest = [max((len(row.figures[i]) for _, row in told), default=0) for i in range(4)]
-            found = [long if size else 0 for size, long in zip(found, longest, strict=True)]
+        found = self._sizes()
         for column in DROPPED:
             if sum(size + 2 for size in found if size) > self.width // 3:
                 found[column] = 0
         columns = [size + 1 if size else 0 for size in found]
-        if not few:
+        if len(first) == AT_ONCE:
             return self.width, columns
         marked = self.width >= MARKED
-        widest = max((_wanted(lead, row, marked=marked) for lead, row in told), default=0)
+        widest = max((_wanted(lead, row, marked=marked) for lead, row in first), default=0)
         return min(self.width, widest + sum(size + 1 for size in columns if size)), columns
+
+    def _sizes(self) -> list[int]:
+        """The cells of the longest figure of each column: below, tokens, dollars, seconds."""
+        outline, nodes = self.book.outline, list(self.nodes())
+        used, spent = {outline.tokens[n] for n in nodes}, {outline.microusd[n] for n in nodes}
+        took = [outline.seconds(n) for n in nodes if outline.status[n]]
+        worth = max(took, default=0.0) >= WORTH_SHOWING
+        most = max((outline.below[n] for n in nodes), default=0)
+        told = (
+            [f"{most:,}↳"] if most else [],
+            map(tokens, filter(None, used)),
+            map(dollars, filter(None, spent)),
+            map(seconds, took if worth else ()),
+        )
+        return [max(map(len, column), default=0) for column in told]
 
 
 def _cut(made: Line, cells: int) -> Line:

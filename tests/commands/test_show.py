@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from hch import HCH, Request, ScriptedModel
+from hch.browse.book import Book
+from hch.browse.lines import plain
+from hch.browse.marks import MARKS, fit
 from hch.budget import UNLIMITED, Price
-from hch.commands._report import blemishes
-from hch.commands._rows import MARKS, fit, fitted, rows_of
+from hch.commands._shown import blemishes
 from hch.commands._terminal import PLAIN
+from hch.commands._tree import Tree
 from hch.events import (
     Asked,
     CallFinished,
@@ -25,15 +28,14 @@ from hch.events import (
     Event,
     NodeClosed,
     NodeOpened,
-    Record,
     RootOpened,
     RunFinished,
     RunStarted,
     RunStopped,
 )
 from hch.safe_text import one_line
+from hch.stores.memory import MemoryStore
 from hch.stores.sqlite import SqliteStore
-from hch.trace import Trace
 from hch.wire import Amounts, Polled, Words
 from tests.commands.terminal import Done, Screen, hch
 from tests.commands.test_ask import DEEP, PAYLOAD
@@ -71,19 +73,23 @@ def closed(key: str, status: str = "answered", answer: str = "So.", *notes: str)
 asked = partial(Asked, round=0, question=words("Why so?"))
 
 
-def folded(events: Iterable[Event], levels: int) -> Trace:
-    every = [started(levels), RootOpened(index=0, key="0", question=""), *events]
-    return Trace(Record(run="r", seq=i, at=i / 4, event=e) for i, e in enumerate(every, 1))
+def folded(events: Iterable[Event], levels: int) -> Book:
+    store = MemoryStore()
+    for i, event in enumerate(
+        [started(levels), RootOpened(index=0, key="0", question=""), *events], 1
+    ):
+        store.append("r", i / 4, event)
+    return Book(store, store.runs()[0])
 
 
-def chain(depth: int) -> Trace:
+def chain(depth: int) -> Book:
     events: list[Event] = [opened(str(i), depth - i) for i in range(depth + 1)]
     events += [asked(parent=str(i), slot=1, child=str(i + 1)) for i in range(depth)]
     return folded(events + [closed(str(i)) for i in reversed(range(depth + 1))], depth + 1)
 
 
-def lines(trace: Trace, width: int, lowest: int = 0) -> list[str]:
-    return [line.plain for line in fitted(rows_of(trace, lowest, width), width)]
+def lines(book: Book, width: int, lowest: int = 0) -> list[str]:
+    return [plain(line) for line in Tree(book, width, lowest).lines()]
 
 
 def test_the_tree_of_an_answer(typed: Typed) -> None:
@@ -158,9 +164,9 @@ def test_every_status_has_a_mark_of_its_own() -> None:
     events += [asked(parent="0", slot=9, child="9", how="try"), opened("9", 1)]
     events += [closed("9", "answered", "3", "cut: at 5 tokens")]
     root, *below = lines(folded(events, 2), 100)
-    assert [line.split()[1] for line in below] == list("✓?✂✗⊘……–✓")
+    assert [line.split()[1] for line in below] == list("✓?✂✗⊘…·–✓")
     assert root == "… HCH_1  Why?" + " " * (len(root) - 15) + "7↳" or "7↳" in root
-    assert "never begun" in below[6]
+    assert "not begun" in below[6]
     assert "HCH_1 try  Why? → (cut: at 5 tokens) 3" in below[8]
 
 
@@ -174,9 +180,10 @@ def test_votes_stand_before_their_answer_and_tries_and_checks_are_told_apart(typ
     assert voted == [
         "✓ HCH_0  What is 4-1? → (3 of 4) 3",
         "├─ ✓ HCH_0 try  What is 4-1? → (3 of 4) 3",
-        "│  ├─ ✓ HCH_0 try  What is 4-1? → 3",
-        "│  ├─ ✓ HCH_0 try  What is 4-1? → 0",
-        "│  ├─ ✓ HCH_0 try  What is 4-1? → 3",
+        "│  ├─ round 1 (3 questions)",
+        "│  │  ├─ ✓ HCH_0 try  What is 4-1? → 3",
+        "│  │  ├─ ✓ HCH_0 try  What is 4-1? → 0",
+        "│  │  └─ ✓ HCH_0 try  What is 4-1? → 3",
         "│  └─ ✓ HCH_0 try  What is 4-1? → 3",
     ]
     assert re.fullmatch("└─ ✓ HCH_0 put  Is the answer right[?] The last text .*… → ACCEPT", check)
@@ -231,15 +238,18 @@ def test_a_chain_of_three_thousand_does_not_recurse(width: int) -> None:
 def test_five_thousand_siblings() -> None:
     events: list[Event] = [opened("0", 1)]
     for i in range(1, 5001):
-        events += [asked(parent="0", slot=i, child=str(i)), opened(str(i), 0), closed(str(i))]
+        node = [opened(str(i), 0), closed(str(i), "answered", f"{i}.")]
+        events += [asked(parent="0", slot=i, child=str(i)), *node]
     shown = lines(folded([*events, closed("0")], 2), 100)
     assert len(shown) == 5001
-    assert " 5000↳  1.4k tok  $0.004 " in shown[0]
+    assert " 5,000↳  1.4k tok  $0.004  1h02m" in shown[0]
+    assert shown[-1].startswith("└─ ✓ HCH_0  Why? → 5000. ")
+    assert {cell_len(line) for line in shown} == {100}
 
 
 def test_figures_go_one_after_the_other_where_it_is_narrow() -> None:
     def figures(width: int) -> str:
-        return lines(chain(1), width)[0].partition("So.")[2]
+        return lines(chain(1), width)[0].partition("So.")[2].rstrip()
 
     assert re.fullmatch(r"\s+1↳  1.4k tok  \$0.004  1.0 s", figures(100))
     assert re.fullmatch(r"\s+1.4k tok  \$0.004  1.0 s", figures(81))
@@ -353,13 +363,13 @@ def test_many_refusals_for_one_reason_are_one_row() -> None:
     events += [asked(parent="0", slot=i, refusal="too many") for i in range(1, 12)]
     events += [asked(parent="0", slot=12, refusal="too many", more=99_980)]
     events += [asked(parent="0", slot=99_993, refusal="other")]
-    trace = folded([*events, closed("0")], 2)
-    shown = lines(trace, 100)
+    book = folded([*events, closed("0")], 2)
+    shown = lines(book, 100)
     assert len(shown) == 11
     assert shown[8].startswith("├─ – HCH_0  Why so? → too many")
     assert shown[9].startswith("├─ – …and 99,984 more refused: too many")
     assert shown[10].startswith("└─ – …and 1 more refused: other")
-    assert blemishes(trace) == "99993 refused"
+    assert blemishes(book.outline) == "99993 refused"
 
 
 def test_what_repeats_a_question_is_one_row() -> None:
@@ -376,5 +386,5 @@ def test_marks_are_ascii_where_there_is_nothing_else() -> None:
     assert tree[0].startswith("+ HCH_3  What is")
     assert tree[2].startswith("|  |- + HCH_1  What is 2 + 3? > 5")
     assert tree[-1].startswith("   `- + HCH_1")
-    assert len(set(map(PLAIN.get, (mark for mark, _ in MARKS.values())))) == len(MARKS)
+    assert len({PLAIN.get(mark, mark) for mark, _ in MARKS.values()}) == len(MARKS)
     assert hch("show", "--help", PYTHONIOENCODING="ascii").code == 0
