@@ -34,6 +34,9 @@ GENEROUS = 5000
 FEW = 2
 """Of so many calls, the prompts are shown at once; of more, when they are unfolded."""
 
+HEAVY = 1000
+"""Of a node with more asks than this, a call is read when it is unfolded: it may tell of all."""
+
 _FINISHES = {"stop": "answered", "length": "truncated"}
 _TOKENS = ("in", "out", "cached", "reasoning", "put into the cache")
 
@@ -89,7 +92,20 @@ def call_blocks(book: Book, node: int, *, raw: bool = False) -> list[Block]:
     n = sum(1 for _, request in book.outline.steps(node) if request)
     if not n:
         return [Row((("It called no model.", "dim"),))]
+    if len(book.outline.asks(node)) > HEAVY:
+        return [_unread(book, node, i, raw=raw) for i in range(n)]
     return list(_some(book, node, 0, n, raw=raw))
+
+
+def _unread(book: Book, node: int, index: int, *, raw: bool) -> Fold:
+    heading = Row(((f"Call {index + 1}", "title"), ("   of many questions", "dim")))
+
+    def read() -> list[Block]:
+        return [
+            block for one in thinks(book, node, index, 1) for block in think_blocks(one, raw=raw)
+        ]
+
+    return Fold(("call", node, index), heading, read)
 
 
 def _some(book: Book, node: int, first: int, n: int, *, raw: bool) -> Iterator[Block]:

@@ -292,15 +292,20 @@ async def test_lineage_goes_from_the_root_and_tells_who_else_asked() -> None:
         assert app.sent == [("node", 1), ("node", app.book.outline.find("0.2"))]
 
 
-async def test_ten_thousand_parts_are_listed_as_they_are_looked_at() -> None:
-    app = Looks(book_of(ask(regular(1000), depth=1, strategy="factored", fanout=1000)))
+async def test_a_thousand_parts_are_listed_as_they_are_looked_at() -> None:
+    app = Looks(book_of(ask(regular(1001), depth=1, strategy="factored", fanout=1001)))
     async with app.run_test(size=(80, 24)) as pilot:
         app.open(PARTS)
-        assert app.lines[-1] == "  … 801 more (enter shows them)"
+        assert app.lines[-1] == "  … 802 more (enter shows them)"
         await pilot.press("G", "enter")
-        assert app.detail.pages.count == 1001
+        assert app.detail.pages.count == 1002
         await pilot.press("G")
-        assert "0.1000" in app.lines[-1]
+        assert "0.1001" in app.lines[-1]
+        app.open(CALLS)
+        assert app.lines == ["▸ Call 1   of many questions", "▸ Call 2   of many questions"]
+        await pilot.press("j", "enter", "j", "enter")
+        assert app.lines[2] == "✓ Call 2  factored/synthesize"
+    assert app.sent == [("call", 1)]
 
 
 async def test_a_tab_that_is_shown_again_is_as_it_was_left() -> None:
