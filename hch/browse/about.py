@@ -126,15 +126,13 @@ def _outcome(closed: NodeClosed, looks: Looks) -> Iterator[Block]:
 
 
 def _amounts(outline: Outline, node: int, grant: Price, *, ended: bool) -> Iterator[Block]:
-    yield Row(
-        (("Budget".ljust(MARGIN), "title"), ("".join(f"{c:>10}" for c in _CURRENCIES), "dim"))
-    )
+    yield Row((("Budget".ljust(8), "title"), ("".join(f"{c:>10}" for c in _CURRENCIES), "dim")))
     yield _figures("grant", grant)
     if ended:
         yield _figures("spent", outline.spent(node))
         yield _figures("own", outline.own(node))
     else:
-        yield field("spent", "what is not told before it ends")
+        yield Row((("  spent", "dim"), ("  not told before it ends", "")))
 
 
 def _figures(name: str, price: Price) -> Row:
@@ -142,7 +140,7 @@ def _figures(name: str, price: Price) -> Row:
     paid = dollars(microusd) if 0 < microusd < inf else microusd
     told = (calls, tokens, paid, nodes)
     shown = "".join(f"{_amount(amount):>10}" for amount in told)
-    return Row(((f"  {name}".ljust(MARGIN), "dim"), (shown, "")))
+    return Row(((f"  {name}".ljust(8), "dim"), (shown, "")))
 
 
 def _amount(amount: float | str) -> str:

@@ -71,5 +71,6 @@ def prompt_blocks(
 
 def legend(used: set[str]) -> Prose:
     """What the colours say that occur."""
-    named = [Part(f"■ {said}   ", style) for style, said in KINDS.items() if style in used]
+    unbroken = {style: f"■ {said}".replace(" ", "\xa0") for style, said in KINDS.items()}
+    named = [Part(f"{said}   ", style) for style, said in unbroken.items() if style in used]
     return Prose(tuple(named), "exact")

@@ -110,9 +110,9 @@ async def test_a_question_is_shown_with_its_answer_and_its_figures() -> None:
         assert "  a map   with tabs" in lines
         assert "  In Europe, all of it." in lines
         spent, own = app.book.outline.spent(0), app.book.outline.own(0)
-        assert f"  spent       {4:>10}{spent.tokens:>10.0f}{0:>10}{3:>10}" in lines
-        assert f"  own         {2:>10}{own.tokens:>10.0f}{0:>10}{1:>10}" in lines
-        assert "  grant         no limit  no limit  no limit  no limit" in lines
+        assert f"  spent {4:>10}{spent.tokens:>10.0f}{0:>10}{3:>10}" in lines
+        assert f"  own   {2:>10}{own.tokens:>10.0f}{0:>10}{1:>10}" in lines
+        assert "  grant   no limit  no limit  no limit  no limit" in lines
         assert "  player      factored@scripted" in lines
         app.detail.toggle_raw()
         assert r"  a map\twith tabs" in app.lines
@@ -148,7 +148,9 @@ async def test_a_call_shows_its_attempts_its_prompt_and_its_reply() -> None:
         assert sum("✗ http 503: come back later" in line for line in lines) == 4
         assert sum("✓ stop" in line for line in lines) == 2
         assert "  tokens      120 in, 7 out, 100 cached, 3 reasoning" in lines
-        assert any(line.startswith("  ■ the prompt's own   ■ question") for line in lines)
+        assert any(
+            line.startswith("  ■\xa0the\xa0prompt's\xa0own   ■\xa0question") for line in lines
+        )
         assert any("question ┃ Question: Which rivers?" in line for line in lines)
         assert any("  asked 1 ┃ Sub-question 1: Where is the Rhône?" in line for line in lines)
         assert any(" answer 1 ┃ **In Europe**, all of it." in line for line in lines)
