@@ -73,7 +73,7 @@ def question_blocks(book: Book, node: int, *, raw: bool = False) -> list[Block]:
     closed = next((event for event in found if isinstance(event, NodeClosed)), None)
     looks: Looks = "raw" if raw else "rendered"
     return [
-        *_status(outline, node, closed),
+        *_status(book, node, closed),
         BLANK,
         *_said("Question", opened.question, looks),
         *(
@@ -89,14 +89,20 @@ def question_blocks(book: Book, node: int, *, raw: bool = False) -> list[Block]:
     ]
 
 
-def _status(outline: Outline, node: int, closed: NodeClosed | None) -> Iterator[Block]:
+_KNOWN = {"": "", "wrong": ", wrong", "wrong↓": ", wrong, and so is something below it"}
+"""What is known of an answer, by the verdict."""
+
+
+def _status(book: Book, node: int, closed: NodeClosed | None) -> Iterator[Block]:
+    outline = book.outline
     status = state(outline, node)
     sign, style = mark(status)
     said = _WORDS.get(status, status)
     if closed and status == "answered" and not outline.clean(node):
         said += ", not clean"
     named = f"   {outline.id(node)}  HCH_{outline.level[node]}"
-    yield Row(((f"{sign} {said}", style), (named, "level")))
+    known = _KNOWN[book.verdict(node)]
+    yield Row(((f"{sign} {said}", style), (known, "bad"), (named, "level")))
     if closed and closed.reason:
         yield Prose((Part(closed.reason),), "exact")
 

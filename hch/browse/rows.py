@@ -24,7 +24,7 @@ from hch.outline import DOUBTED, NOBODY, Outline
 from hch.safe_text import one_line
 from hch.words import count, dollars, seconds, tokens
 
-COLUMNS = (8, 8, 7, 7)
+COLUMNS = (8, 8, 7, 8)
 """The cells of the columns of figures: below, tokens, dollars, seconds."""
 
 DROPPED = (0, 3, 1, 2)
@@ -75,7 +75,7 @@ class Figures:
             f"{below:,}↳" if below else "",
             tokens(spent.tokens) if spent.tokens else "",
             dollars(spent.microusd) if spent.microusd else "",
-            seconds(took) if outline.status[node] else "",
+            seconds(took) + ("" if outline.status[node] else "…"),
         )
 
     def heat(self, node: int) -> str:
