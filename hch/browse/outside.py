@@ -14,15 +14,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeAlias
+from typing import Any
 
 from textual.app import App, SuspendNotSupported
 
 from hch.environment import variable
 from hch.safe_text import one_line, safe_text
 from hch.words import count, short
-
-Process: TypeAlias = "subprocess.Popen[bytes]"
 
 AT_MOST = 100_000
 """The bytes of a text that go to a clipboard: what terminals take at once, as OSC 52."""
@@ -90,13 +88,13 @@ def _found(words: list[str], name: str) -> list[str]:
 def _shown(command: Sequence[str], text: str, ending: str | None) -> str | None:
     """Run a programme over a text: in a private file of that ending, or on its stdin."""
     name = one_line(command[0], 60)
-    with _passing_on() as started:
+    with _passing_on() as passed:
         try:
             if ending is None:
-                code = _run(command, text.encode(), started)
+                code = _run(command, text.encode(), passed)
             else:
                 with _file(text, ending) as path:
-                    code = _run([*command, path], None, started)
+                    code = _run([*command, path], None, passed)
         except OSError as error:
             return f"{name} cannot be run: {error.strerror or error}"
     if code < 0:
@@ -115,31 +113,44 @@ def _file(text: str, ending: str) -> Iterator[str]:
         yield str(path)
 
 
-def _run(command: Sequence[str], fed: bytes | None, started: list[Process]) -> int:
+def _run(command: Sequence[str], fed: bytes | None, ending: Ending) -> int:
     """Wait for a programme's end; its exit code."""
     stdin = None if fed is None else subprocess.PIPE
     with subprocess.Popen(command, stdin=stdin) as process:  # noqa: S603
-        started.append(process)
+        ending.begins(process)
         process.communicate(fed)
     return process.returncode
 
 
+class Ending:
+    """What would end this process ends the one outside first; a second time that is killed."""
+
+    def __init__(self) -> None:
+        self.caught: list[int] = []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def begins(self, process: subprocess.Popen[bytes]) -> None:
+        """Pass on to this process, also what was caught before."""
+        self._process = process
+        for number in self.caught[:1]:
+            process.send_signal(number)
+
+    def __call__(self, number: int, _: object) -> None:
+        if self._process:
+            self._process.send_signal(signal.SIGKILL if self.caught else number)
+        self.caught.append(number)
+
+
 @contextmanager
-def _passing_on() -> Iterator[list[Process]]:
-    """What would end this process ends what was started first; Ctrl-C is only that one's."""
-    started, caught = list[Process](), list[int]()
-
-    def end(number: int, _: object) -> None:
-        for process in started:
-            process.send_signal(signal.SIGKILL if caught else number)
-        caught.append(number)
-
-    handlers = {signal.SIGINT: lambda *_: None, **dict.fromkeys(PASSED_ON, end)}
+def _passing_on() -> Iterator[Ending]:
+    """Signals go to what runs outside, and after its end to this process; Ctrl-C only there."""
+    ending = Ending()
+    handlers: dict[int, Any] = {signal.SIGINT: lambda *_: None, **dict.fromkeys(PASSED_ON, ending)}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        yield started
+        yield ending
     finally:
         for number, old in before.items():
             signal.signal(number, old)
-        for first in caught[:1]:
+        for first in ending.caught[:1]:
             signal.raise_signal(first)

@@ -114,6 +114,7 @@ def test_it_goes_on_after_a_stop_that_it_could_not_see(tmp_path: Path) -> None:
     with app(tmp_path) as seat:
         seat.send(signal.SIGSTOP)
         seat.send(signal.SIGCONT)
+        seat.more("\x1b[?1049h", 1)
         seat.type("j")
         seat.until("moved 1")
         seat.type("q")
