@@ -38,6 +38,7 @@ from hch.outline import (
     ASKS,
     BALLOT,
     CALLS,
+    DOUBTED,
     NOBODY,
     NODES,
     REJECTS,
@@ -105,9 +106,11 @@ class Growing:
         self.keys = {key: row for row, key in enumerate(json.loads(outline.keys))}
         self.count = sum(map(bool, outline.opened))
         self._players = {player: code for code, player in enumerate(outline.players)}
-        tables, n = outline.tables, outline.n
+        tables, known = outline.tables, len(outline.opened)
         for mine, theirs in ((self._nodes, tables["nodes"]), (self._calls, tables["calls"])):
             mine.update((name, column[:]) for name, column in theirs.items())
+        flags = self._nodes["flags"]
+        self._nodes["flags"] = array("B", (flag & ~DOUBTED for flag in flags))
         self._status = self._nodes["status"]
         self._empty = tuple(self._nodes.values())
         roots = len(outline.roots)
@@ -118,7 +121,7 @@ class Growing:
         ):
             skipped = roots if mine is self._asks else 0
             mine.update((name, column[skipped:]) for name, column in theirs.items())
-            parents = (node for node in range(n) for _ in range(first[node + 1] - first[node]))
+            parents = (node for node in range(known) for _ in range(first[node + 1] - first[node]))
             mine["parent"] = array("I", parents)
         return self
 

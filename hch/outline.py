@@ -184,11 +184,8 @@ class Outline:
 
     def children(self, node: int) -> list[int]:
         """The nodes it owns, in the order of asking."""
-        return [
-            self.child[a]
-            for a in self.asks(node)
-            if (c := self.child[a]) >= 0 and self.asked[c] == a
-        ]
+        found = ((a, self.node(a)) for a in self.asks(node))
+        return [child for a, child in found if child != NOBODY and self.asked[child] == a]
 
     def state(self, node: int) -> str:
         """Its status, `open` where it has none yet."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from array import array
 from dataclasses import asdict
-from itertools import accumulate
+from itertools import accumulate, compress
 from operator import eq, le, lt
 from sys import byteorder
+from zlib import crc32
 
 from hch.outline import (
     ASKS,
@@ -28,6 +29,9 @@ from hch.outline import (
 FORMAT = 1
 """Rises with every change of what is written; an older one is made anew."""
 
+CHECK = 4
+"""The bytes at the end that tell whether any other one was damaged."""
+
 
 def dump(outline: Outline) -> bytes:
     """All of it as bytes, for `load`."""
@@ -42,7 +46,8 @@ def dump(outline: Outline) -> bytes:
     }
     parts = [values.tobytes() for table in outline.tables.values() for values in table.values()]
     first = json.dumps(head).encode()
-    return b"%d\n%b%b%b" % (len(first), first, b"".join(parts), outline.keys)
+    written = b"%d\n%b%b%b" % (len(first), first, b"".join(parts), outline.keys)
+    return written + crc32(written).to_bytes(CHECK)
 
 
 def load(data: bytes) -> Outline | None:
@@ -54,7 +59,9 @@ def load(data: bytes) -> Outline | None:
 
 
 def _load(data: bytes) -> Outline | None:
-    view = memoryview(data)
+    view = memoryview(data)[:-CHECK]
+    if crc32(view) != int.from_bytes(data[-CHECK:]):
+        return None
     size, _, _ = bytes(view[:20]).partition(b"\n")
     at = len(size) + 1
     head = json.loads(bytes(view[at : at + int(size)]))
@@ -111,8 +118,9 @@ def _holds(it: Outline) -> bool:
         and it.stepped[known] == len(steps["seq"])
         and (not n or (max(it.asked) < m and min(it.parent) >= NOBODY))
         and all(map(le, (i + b for i, b in enumerate(it.below)), (n - 1,) * n))
-        and (not m or (max(it.child) < known and max(it.how) < len(WAYS)))
+        and (not m or (NOBODY <= min(it.child) and max(it.child) < known))
+        and (not m or max(it.how) < len(WAYS))
         and (not known or max(it.status) < len(STATUSES))
-        and (not known or max(it.player) < len(it.players))
+        and max(compress(it.player, it.opened), default=-1) < len(it.players)
         and all(map(eq, (it.child[a] for a in it.asked), range(n)))
     )
