@@ -118,7 +118,7 @@ def _holds(it: Outline) -> bool:
         and it.stepped[known] == len(steps["seq"])
         and (not n or (max(it.asked) < m and min(it.parent) >= NOBODY))
         and all(map(le, (i + b for i, b in enumerate(it.below)), (n - 1,) * n))
-        and (not m or (NOBODY <= min(it.child) and max(it.child) < known))
+        and (not m or (min(it.child) >= NOBODY and max(it.child) < known))
         and (not m or max(it.how) < len(WAYS))
         and (not known or max(it.status) < len(STATUSES))
         and max(compress(it.player, it.opened), default=-1) < len(it.players)

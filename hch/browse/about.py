@@ -10,9 +10,9 @@ from math import inf
 from hch.browse.blocks import BLANK, Block, Lazy, More, Prose, Row, prose
 from hch.browse.book import SHOWN, Book
 from hch.browse.lines import Piece
-from hch.browse.marks import MARKS
+from hch.browse.marks import MARKS, STYLES
 from hch.browse.parts import Part
-from hch.browse.rows import STYLES, state
+from hch.browse.rows import state
 from hch.browse.texts import Looks
 from hch.budget import Price
 from hch.errors import HchError
@@ -53,7 +53,7 @@ def field(label: str, *parts: Part | str) -> Prose:
 def mark(status: str) -> Piece:
     """A status' mark, in its style."""
     sign, colour = MARKS[status]
-    return sign, STYLES.get(colour, "")
+    return sign, STYLES[colour]
 
 
 def clock(at: float, form: str = "%H:%M:%S") -> str:

@@ -16,8 +16,10 @@ from hch.browse.help import Help, commands
 from hch.browse.leaving import Leaving
 from hch.browse.listing import Listing
 from hch.browse.reading import Reading
+from hch.errors import StoreError
 from hch.keeping import Store
 from hch.outline import NOBODY
+from hch.safe_text import one_line
 
 THEMES = {"dark": "textual-dark", "light": "textual-light"}
 
@@ -35,22 +37,29 @@ class Browser(Leaving):
     def __init__(
         self, store: Store, run: str | None = None, *, theme: str | None = None, node: int = NOBODY
     ) -> None:
+        """Raises StoreError where that run cannot be read."""
         super().__init__()
         self.store = store
-        self._run, self._node = run, node
-        self._theme = THEMES.get(theme or "dark", "textual-dark")
+        self._first = self._read(run) if run is not None else None
+        self._node = node
+        self._theme = THEMES[theme or "dark"]
 
     def on_mount(self) -> None:
         self.theme = self._theme
-        if self._run is None:
+        if self._first is None:
             self.action_list()
         else:
-            self.open(self._run, self._node)
+            self._open(self._first, self._node)
 
-    def open(self, run: str, node: int = NOBODY) -> None:
+    def _read(self, run: str) -> Book:
+        row = next((row for row in self.store.runs() if row.run == run), None)
+        if row is None:
+            raise StoreError(f"run {run} is no longer in {self.store.place}")
+        return Book(self.store, row)
+
+    def _open(self, book: Book, node: int = NOBODY) -> None:
         """Show a run; when that is left, the list of runs."""
-        row = next(row for row in self.store.runs() if row.run == run)
-        self.push_screen(Reading(Book(self.store, row), node), lambda _: self.action_list(run))
+        self.push_screen(Reading(book, node), lambda _: self.action_list(book.run))
 
     def action_list(self, current: str | None = None) -> None:
         """Show the runs; the app ends when that is left."""
@@ -59,8 +68,12 @@ class Browser(Leaving):
     def _chosen(self, run: str | None) -> None:
         if run is None:
             self.exit()
-        else:
-            self.open(run)
+            return
+        try:
+            self._open(self._read(run))
+        except StoreError as error:
+            self.action_list(run)
+            self.notify(one_line(str(error), 300), severity="error", markup=False)
 
     def action_help(self) -> None:
         self.push_screen(Help(self.screen, dict(TYPED)))

@@ -16,8 +16,8 @@ from textual.screen import ModalScreen, Screen
 
 from hch.browse.canvas import Canvas
 from hch.browse.lines import Line, cut
-from hch.browse.marks import MARKS
-from hch.browse.runs import CURRENT, IMPORTED, LOOKS, RUNNING
+from hch.browse.marks import MARKS, STYLES
+from hch.browse.runs import CURRENT, IMPORTED, RUNNING
 
 KEYS = {
     "up": "↑",
@@ -197,5 +197,5 @@ def _keys(screen: Screen[Any]) -> list[Section]:
 
 
 def _marks() -> Section:
-    rows = [(mark, LOOKS.get(colour, colour), MEANINGS[s]) for s, (mark, colour) in MARKS.items()]
+    rows = [(mark, STYLES[colour], MEANINGS[s]) for s, (mark, colour) in MARKS.items()]
     return Section("Marks", [*rows, *((m, style, said) for m, (style, said) in RUN_MARKS.items())])

@@ -18,6 +18,11 @@ MARKS = {
 }
 """By status: what a row begins with, so that colour is never needed to tell, and its colour."""
 
+STYLES = {
+    "green": "good", "yellow": "warn", "red": "bad", "cyan": "live", "blue": "info", "dim": "dim",
+}  # fmt: skip
+"""The style of `hch.browse.lines` for each of these colours."""
+
 
 def fit(text: str, cells: int) -> str:
     """A text cut to so many cells, with an ellipsis."""

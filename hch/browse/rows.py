@@ -19,7 +19,7 @@ from hch.browse.book import Book, Said
 from hch.browse.folding import Branch
 from hch.browse.items import Item, level
 from hch.browse.lines import Line
-from hch.browse.marks import MARKS, share
+from hch.browse.marks import MARKS, STYLES, share
 from hch.outline import DOUBTED, NOBODY, Outline
 from hch.safe_text import one_line
 from hch.words import count, dollars, seconds, tokens
@@ -35,11 +35,6 @@ MARKED = 60
 
 WORTH_SHOWING = 0.1
 """A tree of which no node took so many seconds is shown without them."""
-
-STYLES = {
-    "green": "good", "yellow": "warn", "red": "bad", "cyan": "live", "blue": "info", "dim": "dim",
-}  # fmt: skip
-"""The style of a mark, by the colour that it has where there is no theme."""
 
 HOT, WARM = 0.5, 0.2
 """Shares of what the run spent from which on a figure is hot, or warm."""
@@ -200,7 +195,7 @@ def line(row: Row, lead: str, width: int, columns: Sequence[int], *, marked: boo
     )
     found: Line = [(lead, "dim")]
     if mark:
-        found.append((f"{mark} ", STYLES.get(colour, "")))
+        found.append((f"{mark} ", STYLES[colour]))
     if head:
         found.append((f"{head}  " if row.question else head, "level" if row.status else "dim"))
     if row.chip:
@@ -209,7 +204,7 @@ def line(row: Row, lead: str, width: int, columns: Sequence[int], *, marked: boo
     question, said = share(row.question, row.said, max(0, room))
     found.append((question, ""))
     if said:
-        style = "bold" if row.status == "answered" else STYLES.get(colour, "")
+        style = "bold" if row.status == "answered" else STYLES[colour]
         found += [(" → ", "dim"), (said, style)]
     used = sum(cell_len(text) for text, _ in found)
     if used < width - len(figures):

@@ -19,7 +19,7 @@ from textual.widget import Widget
 
 from hch.browse.canvas import Canvas
 from hch.browse.lines import Line, Piece, cut, plain
-from hch.browse.marks import MARKS, fit
+from hch.browse.marks import MARKS, STYLES, fit
 from hch.keeping import RunRow
 from hch.safe_text import one_line
 from hch.words import count, dollars, seconds, short
@@ -39,9 +39,6 @@ ORDER = ("when", "mark", "status", "question", "model", "strategy", "depth", *FI
 
 DROPPED = ("depth", "strategy", "nodes", "time", "model", "tokens", "status")
 """The columns in the order they go; the rest stays."""
-
-LOOKS = {"green": "good", "yellow": "warn", "red": "bad", "cyan": "live", "blue": "info"}
-"""The style for a mark's colour."""
 
 SORTS: dict[str, Callable[[RunRow], Any]] = {
     "newest": lambda row: -row.started,
@@ -279,7 +276,7 @@ def _mark(status: str) -> Piece:
     if status == "running":
         return RUNNING, "live"
     mark, colour = MARKS.get(status, MARKS["open"])
-    return mark, LOOKS.get(colour, colour)
+    return mark, STYLES[colour]
 
 
 def _look(title: str, entry: Entry) -> str:

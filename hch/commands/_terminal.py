@@ -72,10 +72,10 @@ def own_keys() -> Redaction:
 
 
 def confess(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Write the traceback of a bug to stderr, without keys; a `sys.excepthook`."""
+    """Write the traceback of a bug to stderr, safe and without keys; a `sys.excepthook`."""
     from traceback import format_exception
 
-    mutter(own_keys().text("".join(format_exception(kind, error, trace))))
+    mutter(safe_text(own_keys().text("".join(format_exception(kind, error, trace)))))
 
 
 def mutter(text: str) -> None:

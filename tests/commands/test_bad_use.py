@@ -262,6 +262,7 @@ CASES = {
     "no runs to show": Bad(("show",), 2, "make one with hch ask"),
     "no runs to resume": Bad(("resume",), 2, "waits to be resumed"),
     "no such run": Bad(("show", "nope"), 2, "there are no runs"),
+    "browsing without a terminal": Bad(("browse",), 2, "needs a terminal"),
     "runs to remove, and none": Bad(("runs", "rm", "x", "--yes"), 2, "there are no runs"),
     "width that is none": Bad(("show", "--width", "3"), 2, "--width"),
     # settings
