@@ -15,9 +15,9 @@ from hch.browse.blocks import BLANK, Fold, written
 from hch.browse.book import Book
 from hch.browse.calls import TOGETHER, think_blocks, thinks
 from hch.browse.lines import Line
-from hch.browse.marks import MARKS, fit
+from hch.browse.marks import MARKS, STYLES, fit
 from hch.browse.prompted import dress
-from hch.browse.rows import STYLES, state
+from hch.browse.rows import state
 from hch.errors import UsageError
 from hch.events import CallIntended
 from hch.outline import NOBODY
