@@ -12,8 +12,8 @@ from typing import Any
 
 from hch.browse.book import Book
 from hch.browse.lines import Line
-from hch.browse.marks import MARKS, fit
-from hch.browse.rows import STYLES, state
+from hch.browse.marks import MARKS, STYLES, fit
+from hch.browse.rows import state
 from hch.outline import NOBODY
 from hch.search import FIELDS, Finder
 from hch.search import nodes as by_node

@@ -13,8 +13,7 @@ from typing import Any
 
 from hch.browse.book import Book
 from hch.browse.lines import Line
-from hch.browse.marks import MARKS, fit
-from hch.browse.rows import STYLES
+from hch.browse.marks import MARKS, STYLES, fit
 from hch.commands._node import heading
 from hch.judging import verdict
 from hch.nodes import UNCLEAN
