@@ -74,7 +74,9 @@ class View:
         self._lowest, self._shown, self._rank = lowest, shown, rank
         if before is not None and before.outline is outline and "full" in vars(before):
             self.full = before.full
-        self._touched: set[int] = self._opened()
+        self._touched: set[int] = set()
+        for _, opened, _ in self.state:
+            self._touch(self._by_opening.get(opened, NOBODY))
         self.top = Branch(Item("top", NOBODY, ()), None, 0, OPEN)
         self._measure(self.top)
 
@@ -136,9 +138,12 @@ class View:
             self.state[self._key(branch.item)] = state
         else:
             self.state.pop(self._key(branch.item), None)
-        branch.state = state
         if state == ALL:
             self._forget(branch)
+        elif branch.state == ALL:
+            branch.kids = branch.sums = None
+        branch.state = state
+        self._touch(branch.item.node if state != ALL else self._above(branch.item))
         before = branch.height
         self._measure(branch)
         self._grow(branch, branch.height - before)
@@ -305,14 +310,12 @@ class View:
     def _by_opening(self) -> dict[int, int]:
         return self.outline.by_opening()
 
-    def _opened(self) -> set[int]:
-        """The nodes below which a row is not as its ancestors would have it."""
-        if not self.state:
-            return set()
-        touched: set[int] = set()
-        for _, opened, _ in self.state:
-            node = self._by_opening.get(opened)
-            while node is not None and node not in touched and node != NOBODY:
-                touched.add(node)
-                node = self.outline.parent[node]
-        return touched
+    def _above(self, item: Item) -> int:
+        """The node whose row is above that of an item."""
+        return item.node if item.kind == "round" else self.outline.parent[item.node]
+
+    def _touch(self, node: int) -> None:
+        """Note that below a node, and below those above it, a row is not as these would have it."""
+        while node != NOBODY and node not in self._touched:
+            self._touched.add(node)
+            node = self.outline.parent[node]
