@@ -299,8 +299,8 @@ class View:
         outline, item = self.outline, branch.item
         tops = [item.node] if item.kind == "node" else [outline.node(a) for a in item.positions]
         spans = [range(top, top + outline.below[top] + 1) for top in tops if top != NOBODY]
-        own = self._key(item)
-        for key in [key for key in self.state if key != own]:
+        own = self._key(item)  # that of the equals that it is the first of has its number, too
+        for key in [key for key in self.state if key != own and key != ("same", *own[1:])]:
             node = self._by_opening.get(key[1], NOBODY)
             if any(node in span for span in spans):
                 del self.state[key]
