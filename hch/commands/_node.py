@@ -97,8 +97,7 @@ def sent(intent: CallIntended) -> Iterator[str]:
             for text in rest:
                 yield _named(names, line)
                 names, line = [], text
-        if names or line:
-            yield _named(names, line)
+        yield _named(names, line)
 
 
 def _named(names: list[str], line: str) -> str:

@@ -18,6 +18,7 @@ from hch.browse.book import Book
 from hch.browse.lines import plain
 from hch.browse.marks import MARKS, fit
 from hch.budget import UNLIMITED, Price
+from hch.commands._problems import lines as of_problem
 from hch.commands._shown import blemishes
 from hch.commands._terminal import PLAIN
 from hch.commands._tree import Tree
@@ -39,7 +40,7 @@ from hch.stores.sqlite import SqliteStore
 from hch.wire import Amounts, Polled, Words
 from tests.commands.terminal import Done, Screen, hch
 from tests.commands.test_ask import DEEP, PAYLOAD
-from tests.support import answering, asking
+from tests.support import answering, asking, regular
 
 Typed = Callable[..., Done]
 FREE, SPENT = Amounts.of(UNLIMITED), Amounts.of(Price(3, 1400, 4000, 2))
@@ -388,3 +389,185 @@ def test_marks_are_ascii_where_there_is_nothing_else() -> None:
     assert tree[-1].startswith("   `- + HCH_1")
     assert len({PLAIN.get(mark, mark) for mark, _ in MARKS.values()}) == len(MARKS)
     assert hch("show", "--help", PYTHONIOENCODING="ascii").code == 0
+
+
+def doubted(typed: Typed) -> None:
+    typed("ask", "What is 4-1?", "--depth", "0", "-s", "verify,by=oracle/script,errors=0.5")
+
+
+def test_the_tree_is_the_same_by_the_trace_and_by_the_outline(typed: Typed) -> None:
+    HCH(depth=2, model=two_turns(), strategy="consult").ask_sync("Why?")
+    said = json.loads(typed("show", "--json").out)
+    for node in said["nodes"]:
+        assert json.loads(typed("show", "--json", "--node", node["id"]).out) == node
+
+
+def test_rounds_have_headings_equals_are_counted_and_retries_are_told() -> None:
+    events: list[Event] = [opened("0", 1)]
+    for i in range(1, 8):
+        ask = asked(parent="0", slot=i, child=str(i)).model_copy(update={"round": 1 + i // 5})
+        events += [ask, opened(str(i), 0), *([closed(str(i))] if i < 7 else [])]
+    again = CallIntended(
+        request="q", attempt=2, node="7", model="m", messages=(), sampling={}, form=None,
+        sample=(), seed=0, question="", instance=None, worst=FREE,
+    )  # fmt: skip
+    book = folded([*events, again], 2)
+    assert [re.sub(r"  +[\d$].*", "", line).rstrip() for line in lines(book, 80)] == [
+        "… HCH_1  Why?",
+        "├─ round 1 (4 questions)",
+        "│  └─ ✓ HCH_0  ×4 Why? → So.",
+        "└─ round 2 (3 questions)",
+        "   ├─ ✓ HCH_0  Why? → So.",
+        "   ├─ ✓ HCH_0  Why? → So.",
+        "   └─ … HCH_0  ↻1 Why?",
+    ]
+    [node] = [i for i in range(book.outline.n) if book.outline.id(i) == "0.2"]
+    assert [plain(line)[:9] for line in Tree(book, 80, top=node).lines()] == ["✓ HCH_0  "]
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_timeline_has_a_bar_for_each_node_on_one_scale(width: int) -> None:
+    drawn = [plain(line) for line in Tree(chain(3), width).timeline()]
+    assert {cell_len(line) for line in drawn} == {width}
+    scale, *rows = drawn
+    assert re.fullmatch(r" +0 s +2\.5 s", scale)
+    start = scale.index("0 s")
+    bars = [row[start:] for row in rows]
+    assert all(set(bar) <= {" ", "━"} for bar in bars)
+    assert bars[0] == "━" * (width - start)
+    assert [bar.index("━") for bar in bars] == sorted(bar.index("━") for bar in bars)
+
+
+def test_a_timeline_tells_what_the_run_waited_for(typed: Typed) -> None:
+    doubted(typed)
+    typed("ask", DEEP, "--depth", "3")
+    _, scale, *rows, foot = typed("show", "--timeline", "--width", "80").out.splitlines()
+    assert scale.split()[0] == "0"
+    assert [("━" in row, "─" in row[40:]) for row in rows].count((True, False)) == 3
+    assert foot == "7 nodes, 0 calls, clean"
+
+
+def test_one_node_in_full_and_what_is_below_it(typed: Typed) -> None:
+    said = "line\n" * 50
+    HCH(depth=1, model=ScriptedModel(regular(2)), strategy="consult").ask_sync(
+        "Why?", context=[said]
+    )
+    shown = typed("show", "--node", "0").out
+    told = ("Question", "Text 1, sent along   from document, not trusted", "Answer", "grant")
+    for part in (*told, "Round 1: 2 questions", "Call 1  consult/turn", "attempt 1", "tokens"):
+        assert part in shown, part
+    assert shown.count("line\n") == 50
+    assert "Prompt as sent" not in shown
+    assert shown.splitlines()[-3].startswith("✓ HCH_1  Why? → so")
+    below = typed("show", "--node", "0.2").out
+    assert "\n✓ answered   0.2  HCH_0\n" in below
+    assert below.splitlines()[-1].startswith("✓ HCH_0  Why? / 2 → ")
+    done = typed("show", "--node", "0.7")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith("has no node 0.7: below 0 there are 0.1 and 0.2\n")
+    assert typed("show", "--node", "x").err.endswith("has no node x: its roots are 0\n")
+
+
+def test_prompts_are_shown_as_sent_with_the_names_of_their_parts(typed: Typed) -> None:
+    HCH(depth=1, model=ScriptedModel(regular(2)), strategy="consult").ask_sync("Why?")
+    store = SqliteStore(".local/share/hch/hch.db")
+    with store:
+        [row] = store.runs()
+        intents = [r.event for r in store.events(row.run, "CallIntended")]
+    shown = typed("show", "--node", "0", "--prompts").out
+    mine = [i for i in intents if isinstance(i, CallIntended) and i.question == "Why?"]
+    assert len(mine) == 2
+    for intent in mine:
+        for _, parts in intent.messages:
+            text = "".join(body for _, body in parts)
+            assert "\n".join(f"┃ {line}".rstrip() for line in text.split("\n")) in re.sub(
+                r"(?m)^.*┃", "┃", shown
+            )
+    assert re.search(r"(?m)^ +question ┃ Question: Why\?$", shown)
+    assert re.search(r"(?m)^ +asked 1\S* ┃ ", shown)
+    assert shown.count("\nReply\n") == 2
+    every = typed("show", "--prompts").out
+    assert every.count("Prompt as sent") == len(intents) == 4
+    assert [line.split()[0] for line in every.splitlines() if " HCH_" in line][1:] == [
+        "0", "0.1", "0.2"
+    ]  # fmt: skip
+    assert typed("show", "--prompts", "--level", "1").out.count("Prompt as sent") == 2
+
+
+def test_words_are_found_wherever_they_are(typed: Typed) -> None:
+    HCH(depth=1, model=two_turns(), strategy="consult").ask_sync("Why?")
+    found = typed("show", "--find", "kinship")
+    assert found.code == 0
+    ids = [line.split()[0] for line in found.out.splitlines()]
+    assert ids == ["0", "0.1"]
+    assert found.out.splitlines()[1].startswith("0.1  ✓ HCH_0  question, prompt: kinship")
+    refused = typed("show", "--find", "word for word", "--node", "0").out
+    assert refused.startswith("0  ✓ HCH_1  refusal, prompt: it repeats the asker's own question")
+    said = json.loads(typed("show", "--find", "KINSHIP", "--json").out)
+    assert [(one["id"], one["found"]) for one in said][1] == ("0.1", ["question", "prompt"])
+    nothing = typed("show", "--find", "nowhere at all")
+    assert (nothing.code, nothing.out) == (1, "")
+    assert nothing.err.endswith("has these words in its texts: nowhere at all\n")
+    nothing = typed("show", "--find", "nowhere at all", "--json")
+    assert (nothing.code, nothing.out) == (1, "[]\n")
+    assert typed("show", "--find", "kinship", "--level", "1").out.startswith("0  ")
+
+
+def test_problems_are_told_with_why_and_where(typed: Typed) -> None:
+    typed("ask", DEEP, "--depth", "3")
+    assert typed("show", "--problems").out == "no problems\n"
+    assert typed("show", "--problems", "--json").out == "[]\n"
+    doubted(typed)
+    first, why, under, *_ = typed("show", "--problems").out.splitlines()
+    assert first == "0.1  ! HCH_0  What is 4-1?"
+    assert why == "  doubted: 0.2 rejects it: it is not the truth"
+    assert under == "  under: What is 4-1?"
+    HCH(depth=1, model=two_turns(), strategy="consult").ask_sync("Why?")
+    assert typed("show", "--problems").out == (
+        "0  ✓ HCH_1  Why?\n"
+        "  refused: Why? → it repeats the asker's own question word for word\n"
+    )  # fmt: skip
+    [one] = json.loads(typed("show", "--problems", "--json").out)
+    assert (one["id"], one["path"], one["problems"][0]["what"]) == ("0", [], "refused")
+
+
+def test_every_way_of_being_wrong_is_a_problem() -> None:
+    events: list[Event] = [opened("0", 1, "Who?")]
+    for i, status in enumerate(["unanswered", "truncated", "failed", "cancelled"], 1):
+        events += [asked(parent="0", slot=i, child=str(i)), opened(str(i), 0)]
+        events += [closed(str(i), status, f"so {PAYLOAD}")]
+    events += [asked(parent="0", slot=5, child="5"), opened("5", 0)]
+    events += [closed("5", "answered", "3", "cut: at 5 tokens", "fallback: by hand", "aside")]
+    events += [asked(parent="0", slot=i, refusal=f"no {i}") for i in range(6, 16)]
+    events += [asked(parent="0", slot=16, refusal="no", more=7)]
+    book = folded([*events, closed("0")], 2)
+    told = [[plain(x) for x in of_problem(book, node, 80)] for node in book.outline.problems]
+    assert told[0][0] == "0  ✓ HCH_1  Who?"
+    assert told[0][1] == "  refused: Why so? → no 6"
+    assert told[0][9] == "  …and 3 more refused"
+    assert [head.split()[:2] for head, *_ in told[1:]] == [
+        ["0.1", "?"], ["0.2", "✂"], ["0.3", "✗"], ["0.4", "⊘"], ["0.5", "✓"]
+    ]  # fmt: skip
+    assert [line.partition(":")[0].strip() for line in told[3]] == [
+        "0.3  ✗ HCH_0  Why?", "failed", "under"
+    ]  # fmt: skip
+    assert told[5][1:3] == ["  cut: at 5 tokens", "  fallback: by hand"]
+    assert all(line.isprintable() for lines_ in told for line in lines_)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--find", "x", "--problems"),
+        ("--find", "x", "--timeline"),
+        ("--problems", "--prompts"),
+        ("--timeline", "--prompts"),
+        ("--json", "--timeline"),
+        ("--json", "--prompts", "--node", "0"),
+    ],
+)
+def test_options_that_do_not_go_together_are_named(typed: Typed, options: tuple[str, ...]) -> None:
+    done = typed("show", *options)
+    assert (done.code, done.out) == (2, "")
+    assert all(word in done.err for word in options if word.startswith("--") and word != "--node")
+    assert "do not go together" in done.err
