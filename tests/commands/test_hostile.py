@@ -364,6 +364,15 @@ def test_a_tree_that_is_shown(tree: Mapping[str, str]) -> None:
     on_screen("show", columns=20, **tree)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("--timeline",), ("--node", "0", "--prompts"), ("--prompts",), ("--find", "pwn"),
+     ("--problems",), ("--node", "0.7", "--timeline")],
+)  # fmt: skip
+def test_a_tree_of_which_a_part_is_shown(tree: Mapping[str, str], words: tuple[str, ...]) -> None:
+    on_screen("show", *words, columns=200, **tree)
+
+
 def failing(n: int, text: str) -> list[Event]:
     """A root of which every text is the same one; it failed, and a question of it was refused."""
     return [
