@@ -29,8 +29,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "README.md", *ROOT.glob("docs/*.md")))
 BLOCK = re.compile(r"^```(console|python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXIT = re.compile(r"\s+# exit (\d+)\s*$")
-ELSEWHERE = ("make ", "pip ", "sqlite3 ", "python -m benchmarks")
-"""What is run by `.ci/run` itself, or is slow, or is not ours."""
+ELSEWHERE = ("make ", "pip ", "sqlite3 ", "python -m benchmarks", "hch browse")
+"""What is run by `.ci/run` itself, is slow, wants a terminal, or is not ours."""
 
 MODELS = {
     "openai:gpt-5.4-mini": "OPENAI_API_KEY",
