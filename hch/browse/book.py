@@ -121,6 +121,15 @@ class Book:
         below = (self.outline.node(a) for a in self.outline.asks(node))
         return "wrong↓" if any(opened[c] in self.wrong for c in below if c >= 0) else "wrong"
 
+    def problems(self) -> list[int]:
+        """Where something went wrong, or a wrong answer is known to come in, in id order."""
+        if not self.wrong:
+            return self.outline.problems
+        opened = self.outline.by_opening()
+        wrong = {opened[seq] for seq in self.wrong if seq in opened}
+        entered = {node for node in wrong if self.verdict(node) == "wrong"}
+        return sorted(entered.union(self.outline.problems))
+
     def node(self, node: int) -> Node:
         """A node with its calls, all in full; but its asks have no nodes: see `asks`."""
         outline = self.outline

@@ -17,9 +17,6 @@ from hch.browse.truth import truth_of
 from hch.errors import HchError
 from hch.outline import NOBODY
 
-TOGETHER = 500
-"""The nodes that are graded at once."""
-
 
 class Reading(Seeking):
     """Reads one run, from its root or from a node on."""
@@ -49,18 +46,16 @@ class Reading(Seeking):
 
     def _grade(self) -> None:
         """Find the nodes that answer wrongly, where the truth is known; in a thread."""
-        truth, book = truth_of(self.book), self.book
-        for first in range(0, book.outline.n if truth else 0, TOGETHER):
-            if not self.is_attached or truth is None:
-                return
-            outline = book.outline
-            try:
-                wrong = truth.wrong(range(first, min(first + TOGETHER, outline.n)))
-            except HchError:
-                return
-            if wrong:
-                book.wrong = book.wrong.union(outline.opened[node] for node in wrong)
-                self.app.call_from_thread(self.rows.changed)
+        truth = truth_of(self.book)
+        try:
+            for wrong in truth.batches() if truth else ():
+                if not self.is_attached:
+                    return
+                if wrong:
+                    self.book.wrong = self.book.wrong | wrong
+                    self.app.call_from_thread(self.rows.changed)
+        except HchError as error:
+            self.app.call_from_thread(self.tell, str(error))
 
     def ways(self) -> list[str]:
         return [*super().ways(), *(["  following"] if self.following.on else [])]

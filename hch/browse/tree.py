@@ -116,7 +116,9 @@ class Tree(Branches):
             self.post_message(self.Looked())
 
     def action_problem(self) -> None:
-        problems = [node for node in self._problems() if self.has(node)]
+        if self.book is None:
+            return
+        problems = [node for node in self.book.problems() if self.has(node)]
         if not problems:
             self.post_message(
                 self.Told(
@@ -127,16 +129,6 @@ class Tree(Branches):
         at = bisect_right(problems, self.node) % len(problems)
         self.go_to(problems[at])
         self.post_message(self.Told(f"problem {at + 1:,} of {len(problems):,}"))
-
-    def _problems(self) -> list[int]:
-        """What went wrong, and where wrong answers are known to come in, in id order."""
-        book = self.book
-        if book is None or not book.wrong:
-            return self.outline.problems
-        opened = self.outline.by_opening()
-        wrong = {opened[seq] for seq in book.wrong if seq in opened}
-        entered = {node for node in wrong if book.verdict(node) == "wrong"}
-        return sorted(entered.union(self.outline.problems))
 
     def action_sort(self) -> None:
         orders = list(Sort)

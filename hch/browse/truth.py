@@ -6,7 +6,7 @@ run whose task was not named is graded only where scripts play, who say what the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from hch import registry
@@ -25,6 +25,9 @@ DEFAULT = "arithmetic"
 
 LONGEST = 10_000
 """The characters of a question that a task is given."""
+
+TOGETHER = 500
+"""The nodes that are graded at once."""
 
 
 class Truth:
@@ -60,6 +63,13 @@ class Truth:
                 if self._right(question, closed.outcome(), node) is False:
                     wrong.append(node)
         return wrong
+
+    def batches(self) -> Iterator[set[int]]:
+        """For so many nodes after so many, the events that opened those that answer wrongly."""
+        for first in range(0, self._book.outline.n, TOGETHER):
+            outline = self._book.outline
+            wrong = self.wrong(range(first, min(first + TOGETHER, outline.n)))
+            yield {outline.opened[node] for node in wrong}
 
     def _right(self, question: Question, answer: Answer, node: int) -> bool | None:
         if len(question.text.body) > LONGEST:

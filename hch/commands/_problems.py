@@ -33,7 +33,7 @@ ABOVE = 4
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, in a word: a status, `refused`, `cut`, `fallback` or `doubted`; and why.
+    """What is wrong, in a word: a status, `refused`, `cut`, `fallback`, `doubted`, `wrong`.
 
     A refusal has its question, and how many `more` came to the same.
     """
@@ -52,6 +52,8 @@ def problems(book: Book, node: int) -> Iterator[Problem]:
         yield Problem(outline.state(node), said.said)
     if outline.flags[node] & DOUBTED:
         yield Problem("doubted", _doubt(book, node))
+    if book.verdict(node) == "wrong":
+        yield Problem("wrong", "this is not the right answer, and nothing that it asked is wrong")
     for note in said.notes:
         if note.startswith(UNCLEAN):
             what, _, why = note.partition(":")
@@ -94,7 +96,8 @@ def _told(problem: Problem) -> Line:
     more = f" ({problem.more:,} more like it)" if problem.more else ""
     question = f"{one_line(problem.question, 100)} → " if problem.question else ""
     why = f": {question}{one_line(problem.why, WHY)}" if problem.why or question else ""
-    style = STYLES.get(MARKS.get(problem.what, ("", "yellow"))[1], "")
+    colour = "red" if problem.what == "wrong" else "yellow"
+    style = STYLES[MARKS.get(problem.what, ("", colour))[1]]
     return [(f"  {problem.what}", style), (f"{why}{more}", "")]
 
 

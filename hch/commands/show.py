@@ -77,7 +77,8 @@ def show(
     ✓ answered, ? unanswered, ✂ truncated, ✗ failed, ⊘ cancelled, … not ended, · not begun,
     – refused, ↺ shared with a node that stands elsewhere, ! doubted by a check. Figures are the
     subtree's. A `try` is of the question above it, `put` is what another player is asked; (3 of 5)
-    are an answer's votes, ↻2 calls made again, ×4 equal siblings in one row.
+    are an answer's votes, ↻2 calls made again, ×4 equal siblings in one row. An answer is `wrong`
+    where the truth is known, as of a task, and `wrong↓` where one below it is, too.
 
     A run that is still going on is shown as it stands.
 
@@ -142,10 +143,14 @@ def _show(run: str | None, wanted: _Wanted, level: int, width: int, store: str |
             say_json(as_object(Trace(kept_in.events(row.run)), row.status, level))
             return
         from hch.browse.book import Book
+        from hch.browse.truth import truth_of
         from hch.commands._node import numbered
         from hch.commands._tree import Tree
 
         book = Book(kept_in, row)
+        truth = truth_of(book)
+        for wrong in truth.batches() if truth else ():
+            book.wrong |= wrong
         top = -1 if wanted.node is None else numbered(book, wanted.node)
         tree = Tree(book, width, level, top)
         if wanted.find is not None:
@@ -213,7 +218,7 @@ def _problems(tree: Tree, *, as_json: bool) -> None:
     from hch.commands._problems import as_object, lines
 
     shown = set(tree.nodes())
-    nodes = [node for node in tree.book.outline.problems if node in shown]
+    nodes = [node for node in tree.book.problems() if node in shown]
     if as_json:
         say_json([as_object(tree.book, node) for node in nodes])
     elif not nodes:
