@@ -1,4 +1,4 @@
-"""Answers that are known to be wrong: those that an evaluation grades so, and where one comes in."""
+"""Answers that are known to be wrong: as an evaluation grades them, and where one comes in."""
 
 from __future__ import annotations
 
