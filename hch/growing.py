@@ -16,6 +16,21 @@ from hashlib import blake2b
 from math import inf
 from typing import Any
 
+from hch.columns import (
+    ASKS,
+    BALLOT,
+    CALLS,
+    DOUBTED,
+    NOBODY,
+    NODES,
+    REJECTS,
+    STATUSES,
+    STEPS,
+    WAYS,
+    Columns,
+    Head,
+    Totals,
+)
 from hch.events import (
     Asked,
     CallFailed,
@@ -34,22 +49,7 @@ from hch.events import (
     Thought,
 )
 from hch.judging import CHECKING, verdict
-from hch.outline import (
-    ASKS,
-    BALLOT,
-    CALLS,
-    DOUBTED,
-    NOBODY,
-    NODES,
-    REJECTS,
-    STATUSES,
-    STEPS,
-    WAYS,
-    Columns,
-    Head,
-    Outline,
-    Totals,
-)
+from hch.outline import Outline
 from hch.settling import settle
 from hch.types import Answer, Text
 

@@ -10,7 +10,7 @@ from operator import eq, le, lt
 from sys import byteorder
 from zlib import crc32
 
-from hch.outline import (
+from hch.columns import (
     ASKS,
     CALLS,
     NOBODY,
@@ -22,9 +22,9 @@ from hch.outline import (
     WAYS,
     Columns,
     Head,
-    Outline,
     Totals,
 )
+from hch.outline import Outline
 
 FORMAT = 1
 """Rises with every change of what is written; an older one is made anew."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from operator import add
 
+from hch.columns import CLEAN, DOUBTED, NOBODY, REJECTS, STATUSES, WAYS, Columns
 from hch.errors import HchError
 from hch.nodes import wrappers
-from hch.outline import CLEAN, DOUBTED, NOBODY, REJECTS, STATUSES, WAYS, Columns
 
 _ANSWERED = STATUSES.index("answered")
 _TRY, _PUT = WAYS.index("try"), WAYS.index("put")

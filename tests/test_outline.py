@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from hch import HCH, ScriptedModel
 from hch.browse.book import Book
 from hch.browse.figures import of_node
-from hch.browse.folding import ALL, View
+from hch.browse.folding import View
+from hch.browse.openness import ALL
+from hch.columns import DOUBTED, NOBODY, Columns
 from hch.commands._figures import as_object
 from hch.commands._report import blemishes as of_trace
 from hch.commands._report import in_doubt, sums, totals, uncertain
@@ -28,7 +30,7 @@ from hch.events import Asked, CallIntended, Event, NodeClosed, NodeOpened, Recor
 from hch.growing import Growing
 from hch.judging import CHECKING, verdict
 from hch.nodes import UNCLEAN, Node
-from hch.outline import DOUBTED, NOBODY, Columns, Outline, ids
+from hch.outline import Outline, ids
 from hch.outline_bytes import dump, load
 from hch.rates import Rate
 from hch.stores.memory import MemoryStore

@@ -15,10 +15,11 @@ from hch.browse.parts import Part
 from hch.browse.rows import state
 from hch.browse.texts import Looks
 from hch.budget import Price
+from hch.columns import NOBODY
 from hch.errors import HchError
 from hch.events import NodeClosed, NodeOpened
 from hch.nodes import wrappers
-from hch.outline import NOBODY, Outline
+from hch.outline import Outline
 from hch.wire import Words
 from hch.words import count, dollars, seconds, short
 

@@ -16,9 +16,9 @@ from hch.browse.help import Help, commands
 from hch.browse.leaving import Leaving
 from hch.browse.listing import Listing
 from hch.browse.reading import Reading
+from hch.columns import NOBODY
 from hch.errors import StoreError
 from hch.keeping import Store
-from hch.outline import NOBODY
 from hch.safe_text import one_line
 
 THEMES = {"dark": "textual-dark", "light": "textual-light"}

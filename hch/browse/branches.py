@@ -7,11 +7,13 @@ from enum import Enum
 
 from hch.browse.book import Book
 from hch.browse.canvas import Canvas
-from hch.browse.folding import ALL, CLOSED, Branch, Key, View
+from hch.browse.folding import Branch, View
 from hch.browse.lines import Line
+from hch.browse.openness import ALL, CLOSED, Key
 from hch.browse.rows import MARKED, Figures, Row, line, rows, sizes
 from hch.browse.timeline import Timeline
-from hch.outline import NOBODY, Outline
+from hch.columns import NOBODY
+from hch.outline import Outline
 
 AHEAD = 20
 """So many rows before and after those on the screen are read with them."""

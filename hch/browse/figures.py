@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from hch.browse.book import Book
+from hch.columns import NOBODY
 from hch.events import Thought
 from hch.nodes import Ask, Call, Node
-from hch.outline import NOBODY
 from hch.types import Ballot
 from hch.wire import Amounts, Words
 

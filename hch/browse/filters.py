@@ -18,8 +18,9 @@ from math import inf
 from operator import eq, ge, gt, le, lt, ne, sub
 from typing import Any, TypeAlias
 
+from hch.columns import BALLOT, CLEAN, DOUBTED, NOBODY, STATUSES, WAYS
 from hch.errors import HchError, UsageError
-from hch.outline import BALLOT, CLEAN, DOUBTED, NOBODY, STATUSES, WAYS, Outline
+from hch.outline import Outline
 from hch.registry import PlayerSpec
 from hch.safe_text import one_line
 from hch.words import seconds, short

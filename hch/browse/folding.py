@@ -12,16 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import TypeAlias
 
 from hch.browse.items import Item, heights, inner, opens
-from hch.outline import NOBODY, Outline
-
-Key: TypeAlias = tuple[str, int, int]
-"""What a row is known by: its kind, the number of an event, and a round's number."""
-
-CLOSED, OPEN, ALL = 0, 1, 2
-"""What is below a row is hidden, shown, or shown with all that is below that."""
+from hch.browse.openness import ALL, CLOSED, OPEN, Key, Openness
+from hch.columns import NOBODY
+from hch.outline import Outline
 
 
 @dataclass(slots=True, eq=False)
@@ -70,15 +65,17 @@ class View:
         before: View | None = None,
     ) -> None:
         self.outline = outline
-        self.state = {} if state is None else state
         self._lowest, self._shown, self._rank = lowest, shown, rank
+        self._openness = Openness(outline, {} if state is None else state)
         if before is not None and before.outline is outline and "full" in vars(before):
             self.full = before.full
-        self._touched: set[int] = set()
-        for _, opened, _ in self.state:
-            self._touch(self._by_opening.get(opened, NOBODY))
         self.top = Branch(Item("top", NOBODY, ()), None, 0, OPEN)
         self._measure(self.top)
+
+    @property
+    def state(self) -> dict[Key, int]:
+        """What is open, for another view of the run."""
+        return self._openness.state
 
     @property
     def count(self) -> int:
@@ -134,24 +131,17 @@ class View:
         """Close a row, open it, or open all that is below it."""
         if not self.opens(branch):
             return
-        if state != CLOSED or self._inherits(branch):
-            self.state[self._key(branch.item)] = state
-        else:
-            self.state.pop(self._key(branch.item), None)
-        if state == ALL:
-            self._forget(branch)
-        elif branch.state == ALL:
+        self._openness.put(branch.item, state, default=CLOSED if not _inherits(branch) else None)
+        if ALL in {state, branch.state}:
             branch.kids = branch.sums = None
         branch.state = state
-        self._touch(branch.item.node if state != ALL else self._above(branch.item))
         before = branch.height
         self._measure(branch)
         self._grow(branch, branch.height - before)
 
     def close_all(self) -> None:
         """Close every row."""
-        self.state.clear()
-        self._touched.clear()
+        self._openness.clear()
         self.top = Branch(self.top.item, None, 0, OPEN)
         self._measure(self.top)
 
@@ -233,7 +223,7 @@ class View:
         if branch.kids is None:
             inherited = ALL if branch.state == ALL else CLOSED
             branch.kids = [
-                Branch(item, branch, i, self._state(item, inherited))
+                Branch(item, branch, i, self._openness.of(item, inherited))
                 for i, item in enumerate(self._items(branch.item))
             ]
         return branch.kids
@@ -258,7 +248,7 @@ class View:
             branch.height, branch.sums = 1, None
             return True
         whole = branch.item.kind == "node" and branch.kids is None and branch.state == ALL
-        if whole and node not in self._touched:
+        if whole and self._openness.whole(node):
             branch.height, branch.sums = self.full[node], None
             return True
         return False
@@ -275,47 +265,12 @@ class View:
         """For each node the rows that it and all below it have when all of it is open."""
         return heights(self.outline, self._items)
 
-    def _state(self, item: Item, inherited: int) -> int:
-        kept = self.state.get(self._key(item)) if item.kind in {"node", "round", "same"} else CLOSED
-        if kept is not None:
-            return kept
-        return CLOSED if item.kind == "same" else inherited
 
-    def _key(self, item: Item) -> Key:
-        opened = self.outline.opened[item.node] if item.node >= 0 else 0
-        return item.kind, opened, item.n if item.kind == "round" else 0
-
-    def _inherits(self, branch: Branch) -> bool:
-        up = branch.parent
-        while up is not None:
-            if up.state == ALL:
-                return True
-            up = up.parent
-        return False
-
-    def _forget(self, branch: Branch) -> None:
-        """Drop what is known of the rows below one: they are all open from now on."""
-        branch.kids = branch.sums = None
-        outline, item = self.outline, branch.item
-        tops = [item.node] if item.kind == "node" else [outline.node(a) for a in item.positions]
-        spans = [range(top, top + outline.below[top] + 1) for top in tops if top != NOBODY]
-        own = self._key(item)  # that of the equals that it is the first of has its number, too
-        for key in [key for key in self.state if key != own and key != ("same", *own[1:])]:
-            node = self._by_opening.get(key[1], NOBODY)
-            if any(node in span for span in spans):
-                del self.state[key]
-        self._touched = {n for n in self._touched if not any(n in span for span in spans)}
-
-    @cached_property
-    def _by_opening(self) -> dict[int, int]:
-        return self.outline.by_opening()
-
-    def _above(self, item: Item) -> int:
-        """The node whose row is above that of an item."""
-        return item.node if item.kind == "round" else self.outline.parent[item.node]
-
-    def _touch(self, node: int) -> None:
-        """Note that below a node, and below those above it, a row is not as these would have it."""
-        while node != NOBODY and node not in self._touched:
-            self._touched.add(node)
-            node = self.outline.parent[node]
+def _inherits(branch: Branch) -> bool:
+    """Whether it is open unless anything else is said of it."""
+    up = branch.parent
+    while up is not None:
+        if up.state == ALL:
+            return True
+        up = up.parent
+    return False

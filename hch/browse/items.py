@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from hch.outline import NOBODY, Outline
+from hch.columns import NOBODY
+from hch.outline import Outline
 
 SAME = 3
 """So many siblings of equal question, answer and status are one row."""

@@ -21,7 +21,7 @@ from hch.browse.lines import Line
 from hch.browse.prompting import Bar
 from hch.browse.strips import OneLine
 from hch.browse.tree import Tree
-from hch.outline import NOBODY
+from hch.columns import NOBODY
 from hch.safe_text import one_line
 from hch.words import count, seconds
 

@@ -14,8 +14,8 @@ from hch.browse.figures import of_node
 from hch.browse.following import Following
 from hch.browse.seeking import Seeking
 from hch.browse.truth import truth_of
+from hch.columns import NOBODY
 from hch.errors import HchError
-from hch.outline import NOBODY
 
 
 class Reading(Seeking):

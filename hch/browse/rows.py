@@ -20,7 +20,8 @@ from hch.browse.folding import Branch
 from hch.browse.items import Item, level
 from hch.browse.lines import Line
 from hch.browse.marks import MARKS, STYLES, share
-from hch.outline import DOUBTED, NOBODY, Outline
+from hch.columns import DOUBTED, NOBODY
+from hch.outline import Outline
 from hch.safe_text import one_line
 from hch.words import count, dollars, seconds, tokens
 

@@ -12,8 +12,8 @@ from hch.browse.filters import parse
 from hch.browse.panes import Panes
 from hch.browse.prompting import Bar
 from hch.browse.searching import Searching
+from hch.columns import NOBODY
 from hch.errors import HchError, UsageError
-from hch.outline import NOBODY
 from hch.words import count
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hch.browse.lines import Line
-from hch.outline import NOBODY, Outline
+from hch.columns import NOBODY
+from hch.outline import Outline
 
 
 @dataclass(slots=True)

@@ -9,7 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from hch.browse.branches import Branches, Sort
-from hch.browse.folding import ALL, CLOSED, OPEN, Branch
+from hch.browse.folding import Branch
+from hch.browse.openness import ALL, CLOSED, OPEN
 from hch.browse.timeline import Timeline
 
 NONE = "no problem: nothing failed, was refused, cut or doubted, or is known to be wrong"

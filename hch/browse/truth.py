@@ -11,10 +11,10 @@ from typing import cast
 
 from hch import registry
 from hch.browse.book import Book
+from hch.columns import NOBODY
 from hch.errors import HchError
 from hch.evals.marking import Marking
 from hch.events import NodeClosed, NodeOpened
-from hch.outline import NOBODY
 from hch.protocols import Scorer, Task
 from hch.registry import PlayerSpec, Spec
 from hch.roots import instances_of, planned

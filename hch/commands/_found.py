@@ -14,7 +14,7 @@ from hch.browse.book import Book
 from hch.browse.lines import Line
 from hch.browse.marks import MARKS, STYLES, fit
 from hch.browse.rows import state
-from hch.outline import NOBODY
+from hch.columns import NOBODY
 from hch.search import FIELDS, Finder
 from hch.search import nodes as by_node
 from hch.wanted import Wanted, folded, snippet

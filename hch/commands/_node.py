@@ -18,9 +18,9 @@ from hch.browse.lines import Line
 from hch.browse.marks import MARKS, STYLES, fit
 from hch.browse.prompted import dress
 from hch.browse.rows import state
+from hch.columns import NOBODY
 from hch.errors import UsageError
 from hch.events import CallIntended
-from hch.outline import NOBODY
 from hch.safe_text import one_line, safe_text
 
 NAMES = 14

@@ -14,10 +14,11 @@ from typing import Any
 from hch.browse.book import Book
 from hch.browse.lines import Line
 from hch.browse.marks import MARKS, STYLES, fit
+from hch.columns import DOUBTED, NOBODY, REJECTS
 from hch.commands._node import heading
 from hch.judging import verdict
 from hch.nodes import UNCLEAN
-from hch.outline import DOUBTED, NOBODY, REJECTS, Outline
+from hch.outline import Outline
 from hch.safe_text import one_line
 from hch.types import Answer, Text
 

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 from hch.browse.figures import of_ballot
+from hch.columns import Totals
 from hch.commands._budgets import to_begin_anew
 from hch.commands._running import Finished
 from hch.commands._terminal import say, say_json, say_raw, tell
 from hch.errors import HchError
 from hch.events import CallIntended, RunStarted
-from hch.outline import Totals
 from hch.recording import Recording, given_up
 from hch.run import Result
 from hch.trace import UNCLEAN, Node, Trace

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from hch.browse.book import Book
 from hch.browse.lines import Line
 from hch.browse.marks import fit
+from hch.columns import NOBODY
 from hch.commands._budgets import to_go_on
 from hch.commands._report import counted, in_doubt, sums
 from hch.commands._running import Place
 from hch.events import RunStarted
-from hch.outline import NOBODY, Outline
+from hch.outline import Outline
 from hch.safe_text import one_line
 from hch.trace import Trace
 from hch.words import count, players, seconds

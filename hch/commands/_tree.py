@@ -16,11 +16,13 @@ from itertools import islice
 from rich.cells import cell_len
 
 from hch.browse.book import Book
-from hch.browse.folding import ALL, Branch, View
+from hch.browse.folding import Branch, View
 from hch.browse.lines import Line, cut, plain
+from hch.browse.openness import ALL
 from hch.browse.rows import DROPPED, MARKED, WORTH_SHOWING, Figures, Row, line, rows
 from hch.browse.timeline import Timeline
-from hch.outline import NOBODY, Outline
+from hch.columns import NOBODY
+from hch.outline import Outline
 from hch.words import dollars, seconds, tokens
 
 AT_ONCE = 1000

@@ -85,7 +85,7 @@ def browse(
 
 def _node(store: Store, run: str, given: str | None) -> int:
     """The number of the node of this id. Raises UsageError where the run has none."""
-    from hch.outline import NOBODY
+    from hch.columns import NOBODY
 
     if given is None:
         return NOBODY

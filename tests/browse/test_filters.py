@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hch.browse.filters import TYPED, WORDS, Filter, parse
+from hch.columns import BALLOT, DOUBTED, STATUSES
 from hch.errors import UsageError
-from hch.outline import BALLOT, DOUBTED, STATUSES, Outline
+from hch.outline import Outline
 from hch.rates import Rate
 from hch.registry import PlayerSpec
 from hch.safe_text import safe_text

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hch.browse.folding import ALL, CLOSED, OPEN, Branch, Key, View
+from hch.browse.folding import Branch, View
 from hch.browse.items import Item, inner
+from hch.browse.openness import ALL, CLOSED, OPEN, Key
+from hch.columns import NOBODY
 from hch.events import Event, RootOpened
 from hch.growing import Growing
-from hch.outline import NOBODY, Outline
+from hch.outline import Outline
 from tests.commands.test_show import asked, closed, opened, started
 from tests.test_outline import SLOW, forged, grown, records_of
 

@@ -183,7 +183,7 @@ def test_votes_stand_before_their_answer_and_tries_and_checks_are_told_apart(typ
         "├─ ✓ HCH_0 try  What is 4-1? → (3 of 4) 3",
         "│  ├─ round 1 (3 questions)",
         "│  │  ├─ ✓ HCH_0 try  What is 4-1? → 3",
-        "│  │  ├─ ✓ HCH_0 try  What is 4-1? → 0",
+        "│  │  ├─ ✓ HCH_0 try  wrong What is 4-1? → 0",
         "│  │  └─ ✓ HCH_0 try  What is 4-1? → 3",
         "│  └─ ✓ HCH_0 try  What is 4-1? → 3",
     ]
@@ -518,9 +518,10 @@ def test_problems_are_told_with_why_and_where(typed: Typed) -> None:
     assert typed("show", "--problems").out == "no problems\n"
     assert typed("show", "--problems", "--json").out == "[]\n"
     doubted(typed)
-    first, why, under, *_ = typed("show", "--problems").out.splitlines()
+    first, why, wrong, under, *_ = typed("show", "--problems").out.splitlines()
     assert first == "0.1  ! HCH_0  What is 4-1?"
     assert why == "  doubted: 0.2 rejects it: it is not the truth"
+    assert wrong == "  wrong: this is not the right answer, and nothing that it asked is wrong"
     assert under == "  under: What is 4-1?"
     HCH(depth=1, model=two_turns(), strategy="consult").ask_sync("Why?")
     assert typed("show", "--problems").out == (
