@@ -100,44 +100,46 @@ class Branches(Canvas):
 
     def again(self) -> None:
         """Make the rows anew, and keep the cursor on its node, where that was on the screen."""
-        at, opened = self.cursor - self.scroll_offset.y, self._opened(self.node)
+        self._again(self._at())
+
+    def _at(self) -> tuple[int, int]:
+        """The event that opened the node under the cursor, or 0, and its line on the screen."""
+        node = self.node
+        opened = self.view.outline.opened[node] if self.view and node != NOBODY else 0
+        return opened, self.cursor - self.scroll_offset.y
+
+    def _again(self, at: tuple[int, int]) -> None:
         self.view = self._made()
-        node = self.outline.by_opening().get(opened, NOBODY)
+        node = self.outline.by_opening().get(at[0], NOBODY)
         branch = self.view.reveal(node) if node != NOBODY and self.has(node) else None
         self.changed()
         if branch is not None:
             number = self.view.number(branch)
-            self.scroll_to(y=max(0, number - at), animate=False, immediate=True, force=True)
+            self.scroll_to(y=max(0, number - at[1]), animate=False, immediate=True, force=True)
             self.cursor = number
-
-    def _opened(self, node: int) -> int:
-        """The event that opened a node, in the outline that the view is of."""
-        if self.view is None or node == NOBODY:
-            return 0
-        return int(self.view.outline.opened[node])
 
     def has(self, node: int) -> bool:
         """Whether a node has a row, where not all have."""
         return self._shown is None or bool(self._shown[node])
 
-    def grown(self) -> None:
-        """The run has grown: its outline is another one."""
+    def grown(self, shown: bytearray | None) -> None:
+        """The run has grown: its outline is another one. Show only those nodes, if any are said."""
         self.timeline = Timeline(self.outline) if self.timeline else None
         at_end = self.count > 1 and self.cursor == self.count - 1
-        self.again()
+        self.only(shown)
         if at_end:
             self.action_bottom()
 
     def only(self, shown: bytearray | None) -> None:
         """Show only those nodes, and their ancestors; all where there is None."""
-        outline = self.outline
+        outline, at = self.outline, self._at()
         if shown is not None:
             shown = shown[:]
             for node in range(outline.n - 1, -1, -1):
                 if shown[node] and (up := outline.parent[node]) != NOBODY:
                     shown[up] = 1
         self._shown = shown
-        self.again()
+        self._again(at)
 
     def changed(self) -> None:
         self._rows.clear()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
 from time import monotonic
 
 from hch.browse.book import Book
@@ -24,6 +27,7 @@ class Following:
         self.book = book
         self.on = self.running
         self.pause = PAUSE
+        self._left = Event()
 
     @property
     def running(self) -> bool:
@@ -32,10 +36,33 @@ class Following:
 
     def look(self) -> Outline | None:
         """The outline with what is new; None where nothing is. In any thread; raises StoreError."""
-        before = monotonic()
         rows = self.book.store.runs()
         self.book.row = next((row for row in rows if row.run == self.book.run), self.book.row)
         found = self.book.news()
         self.on = self.on and self.book.row.status in GOING_ON
-        self.pause = max(PAUSE, SHARE * (monotonic() - before))
         return found
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Have the next look wait by how long this one takes."""
+        before = monotonic()
+        try:
+            yield
+        finally:
+            self.pause = max(PAUSE, SHARE * (monotonic() - before))
+
+    def waited(self, last: int) -> bool:
+        """Wait for an outline of events after that number; False where there will be none."""
+        while self.book.outline.last == last:
+            if self.book.row.status not in GOING_ON or self._left.wait(PAUSE):
+                return False
+        return not self.left
+
+    @property
+    def left(self) -> bool:
+        """Whether nobody looks any more."""
+        return self._left.is_set()
+
+    def leave(self) -> None:
+        """Nobody looks any more."""
+        self._left.set()

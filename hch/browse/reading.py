@@ -11,7 +11,6 @@ from textual.binding import Binding, BindingType
 from hch.browse import outside
 from hch.browse.book import Book
 from hch.browse.figures import of_node
-from hch.browse.following import Following
 from hch.browse.seeking import Seeking
 from hch.browse.truth import truth_of
 from hch.columns import NOBODY
@@ -30,7 +29,6 @@ class Reading(Seeking):
 
     def __init__(self, book: Book, node: int = NOBODY) -> None:
         super().__init__(book)
-        self.following = Following(book)
         self._node = node
 
     def on_mount(self) -> None:
@@ -46,16 +44,22 @@ class Reading(Seeking):
 
     def _grade(self) -> None:
         """Find the nodes that answer wrongly, where the truth is known; in a thread."""
-        truth = truth_of(self.book)
-        try:
-            for wrong in truth.batches() if truth else ():
-                if not self.is_attached:
-                    return
-                if wrong:
-                    self.book.wrong = self.book.wrong | wrong
-                    self.app.call_from_thread(self.rows.changed)
-        except HchError as error:
-            self.app.call_from_thread(self.tell, str(error))
+        truth, done = truth_of(self.book), 0
+        while truth is not None:
+            last = self.book.outline.last
+            try:
+                for wrong in truth.batches(done):
+                    if self.following.left:
+                        return
+                    if wrong:
+                        self.book.wrong = self.book.wrong | wrong
+                        self.app.call_from_thread(self.rows.changed)
+            except HchError as error:
+                self.app.call_from_thread(self.tell, str(error))
+                return
+            done = last
+            if not self.following.waited(done):
+                return
 
     def ways(self) -> list[str]:
         return [*super().ways(), *(["  following"] if self.following.on else [])]
@@ -66,15 +70,15 @@ class Reading(Seeking):
             await sleep(self.following.pause)
             if not self.following.on:
                 continue
-            try:
-                outline = await to_thread(self.following.look)
-            except HchError as error:
-                self.tell(str(error))
-                continue
-            if outline is not None:
-                self.book.outline = outline
-                self.rows.grown()
-                self.look()
+            with self.following.timed():
+                try:
+                    outline = await to_thread(self.following.look)
+                except HchError as error:
+                    self.tell(str(error))
+                    continue
+                if outline is not None:
+                    self.book.outline = outline
+                    self.renew()
             self.head()
 
     def action_follow(self) -> None:

@@ -12,12 +12,12 @@ from hch.search import Finder, nodes
 class Searching:
     """Keeps the last search; texts are indexed in a thread, by `index`, until it is stopped.
 
-    It was `partial` where not all was indexed.
+    It was `partial` where not all was indexed. What was written up to event `indexed` is looked at.
     """
 
     def __init__(self, book: Book) -> None:
         self.book = book
-        self.text, self.partial = "", False
+        self.text, self.partial, self.indexed = "", False, 0
         self.found: dict[int, frozenset[str]] = {}
         self._finder: Finder | None = None
         self._stop = Event()
@@ -31,6 +31,7 @@ class Searching:
         """Index what is new; False where it was stopped. Raises HchError. In any one thread."""
         if self._finder is None:
             self._finder = Finder(self.book.store, self.book.run)
+        self.indexed = self.book.outline.last
         return self._finder.take(self._stop.is_set)
 
     def search(self, text: str) -> None:

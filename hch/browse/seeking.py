@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from hch.browse.book import Book
 from hch.browse.filters import parse
+from hch.browse.following import Following
 from hch.browse.panes import Panes
 from hch.browse.prompting import Bar
 from hch.browse.searching import Searching
@@ -29,13 +30,24 @@ class Seeking(Panes):
 
     def __init__(self, book: Book) -> None:
         super().__init__(book)
+        self.following = Following(book)
         self.searching = Searching(book)
 
     def on_mount(self) -> None:
         self.run_worker(self._index, thread=True, group="index")
 
     def on_unmount(self) -> None:
+        self.following.leave()
         self.searching.close()
+
+    def renew(self) -> None:
+        """Show the run as it is now: it has grown, and its nodes have other numbers."""
+        shown = parse(self.filter).apply(self.book.outline) if self.filter else None
+        if self.searching.text:
+            self.searching.search(self.searching.text)
+            self.rows.hits = self.searching.found
+        self.rows.grown(shown)
+        self.look()
 
     def action_search(self) -> None:
         self.query_one(Bar).ask("search", "search", self.searching.text)
@@ -101,7 +113,9 @@ class Seeking(Panes):
         super().clear()
 
     def _index(self) -> None:
+        """Index what is said, and what will be; in a thread."""
         try:
-            self.searching.index()
+            while self.searching.index() and self.following.waited(self.searching.indexed):
+                pass
         except HchError as error:
             self.app.call_from_thread(self.tell, str(error))

@@ -15,10 +15,11 @@ from hch.columns import NOBODY
 from hch.errors import HchError
 from hch.evals.marking import Marking
 from hch.events import NodeClosed, NodeOpened
+from hch.outline import Outline
 from hch.protocols import Scorer, Task
 from hch.registry import PlayerSpec, Spec
 from hch.roots import instances_of, planned
-from hch.types import Answer, Question
+from hch.types import Question
 
 DEFAULT = "arithmetic"
 """The task of scripts that play none by name."""
@@ -50,35 +51,35 @@ class Truth:
         self._entries = len(plan.entries)
         self.known = built is not None or any(e is not None for e in self._expected)
 
-    def wrong(self, nodes: Sequence[int]) -> list[int]:
+    def batches(self, after: int = 0) -> Iterator[set[int]]:
+        """For so many nodes after so many, the events that opened those that answer wrongly.
+
+        Only nodes that ended after the event of that number are looked at.
+        """
+        outline = self._book.outline
+        nodes = [node for node in range(outline.n) if outline.closed[node] > after]
+        for first in range(0, len(nodes), TOGETHER):
+            wrong = self._wrong(outline, nodes[first : first + TOGETHER])
+            yield {outline.opened[node] for node in wrong}
+
+    def _wrong(self, outline: Outline, nodes: Sequence[int]) -> list[int]:
         """Those of the nodes that answer, and not rightly, as far as that can be told."""
-        outline, book = self._book.outline, self._book
+        book, wrong = self._book, []
         numbers = [seq for node in nodes for seq in (outline.opened[node], outline.closed[node])]
-        found = {r.seq: r.event for r in book.store.picked(book.run, filter(None, numbers))}
-        wrong = []
+        found = {record.seq: record.event for record in book.store.picked(book.run, numbers)}
         for node in nodes:
-            opened, closed = found[outline.opened[node]], found.get(outline.closed[node])
+            opened, closed = found[outline.opened[node]], found[outline.closed[node]]
             if isinstance(opened, NodeOpened) and isinstance(closed, NodeClosed):
                 question = Question(opened.question.text(), (), opened.instance)
-                if self._right(question, closed.outcome(), node) is False:
+                if len(question.text.body) > LONGEST:
+                    continue
+                held = self._held(outline, node)
+                if self._marking.right(question, closed.outcome(), held) is False:
                     wrong.append(node)
         return wrong
 
-    def batches(self) -> Iterator[set[int]]:
-        """For so many nodes after so many, the events that opened those that answer wrongly."""
-        for first in range(0, self._book.outline.n, TOGETHER):
-            outline = self._book.outline
-            wrong = self.wrong(range(first, min(first + TOGETHER, outline.n)))
-            yield {outline.opened[node] for node in wrong}
-
-    def _right(self, question: Question, answer: Answer, node: int) -> bool | None:
-        if len(question.text.body) > LONGEST:
-            return None
-        return self._marking.right(question, answer, self._held(node))
-
-    def _held(self, node: int) -> str | None:
+    def _held(self, outline: Outline, node: int) -> str | None:
         """What a root's answer, and each try for it, is held against."""
-        outline = self._book.outline
         while outline.way(node) == "try" and outline.parent[node] != NOBODY:
             node = outline.parent[node]
         if outline.parent[node] != NOBODY or not self._expected:
