@@ -51,7 +51,7 @@ endif
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers format integration integration-vllm faults chaos long golden bench bench-tasks bench-laws bench-peers bench-vllm install clean
+.PHONY: help demo test check lint types layers format integration integration-vllm faults chaos long golden tour bench bench-browse bench-tasks bench-laws bench-peers bench-vllm install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -125,6 +125,12 @@ bench-peers: $(DEV) $(PEERS) ## measure the same tree by other libraries, each i
 bench-vllm: $(DEV) $(TINY)/.made ## measure a vLLM server under hch and under vLLM's own load generator
 	HCH_TEST_VLLM="$(CURDIR)/$(VLLM_ENV)/bin/python" HCH_TEST_TINY="$(CURDIR)/$(TINY)" \
 		$(BIN)/python -m benchmarks.vllm --write $(ARGS)
+
+bench-browse: $(DEV) ## measure the browser on a run of 118,096 nodes, made once; into the docs (two minutes)
+	$(BIN)/python -m benchmarks.browse --write $(ARGS)
+
+tour: $(DEV) ## make the screens of the browser that the docs show
+	$(BIN)/python -m benchmarks.tour $(ARGS)
 
 golden: $(DEV) $(GGUF) $(WEIGHTS) ## make the traces in traces/examples anew, by a small real model (minutes)
 	$(NO_KEYS) $(BIN)/python -m tests.golden "$(WEIGHTS)" $(ARGS)
