@@ -34,8 +34,12 @@ EXAMPLES = ROOT / "traces" / "examples"
 SHOWN = "rivers"
 INTO = ROOT / "docs" / "tour"
 SIZE = (120, 30)
+NARROW = (98, 30)
+"""Where the tree stands alone."""
+
 YEARS = 2
-"""The runs are put so many years back."""
+DAYS = 365 * YEARS
+"""The runs are put so many years back: 2025 and 2026 have 365 days each."""
 
 SCREENS: dict[str, tuple[str, ...]] = {
     "tree": ("E", "E", "E"),
@@ -61,16 +65,23 @@ def bring(store: SqliteStore, example: Path) -> str:
 
 
 def _older(record: Record) -> Record:
-    return record.model_copy(update={"at": record.at - (365 * YEARS + 1) * 86_400})
+    return record.model_copy(update={"at": record.at - DAYS * 86_400})
 
 
-def plain(svg: str) -> str:
+FRAMES = {"dark": ("#292929", "#c5c8c6"), "light": ("#f0f0f0", "#292929")}
+"""The colours of the window round a screen, and of its title."""
+
+
+def plain(svg: str, theme: str) -> str:
     """A picture without fonts from elsewhere, and without what one of a terminal can do without."""
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->\s*", "", svg)
     svg = re.sub(r'<clipPath id="[^"]*-line-\d+">.*?</clipPath>\s*', "", svg, flags=re.DOTALL)
     svg = re.sub(r' clip-path="url\(#[^)]*-line-\d+\)"', "", svg)
     svg = svg.replace("Fira Code, monospace", FONT).replace("arial", FONT)
+    for dark, wanted in zip(FRAMES["dark"], FRAMES[theme], strict=True):
+        svg = svg.replace(f'fill="{dark}"', f'fill="{wanted}"')
+    svg = svg.replace("rgba(255,255,255,0.35)", "#80808060")
     return "\n".join(line.strip() for line in svg.splitlines() if line.strip()) + "\n"
 
 
@@ -89,13 +100,14 @@ async def walk(store: SqliteStore, run: str, into: Path) -> None:
         await pilot.pause()
         await indexed(pilot)
         for name, keys in SCREENS.items():
+            await pilot.resize_terminal(*(NARROW if name == "timeline" else SIZE))
             for key in keys:
                 await pilot.press(key)
                 await pilot.pause()
             for theme, its_name in THEMES.items():
                 app.theme = its_name
                 await pilot.pause()
-                picture = plain(app.export_screenshot(simplify=True))
+                picture = plain(app.export_screenshot(simplify=True), theme)
                 into.joinpath(f"{name}-{theme}.svg").write_text(picture, "utf-8")
 
 

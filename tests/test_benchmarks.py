@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import budget, iterate, tabular, tree, vllm
+from benchmarks import browse, budget, iterate, tabular, tree, vllm
 from benchmarks.clients import CLIENTS
 from benchmarks.server import K, answer, decomposition, reply, size
 from benchmarks.tables import keep, kept, table
@@ -142,3 +142,16 @@ def test_a_table_is_measured_in_every_way_that_it_is_used(tmp_path: Path, capsys
 def test_the_sub_questions_of_a_call_are_on_the_base_that_was_published():
     published = {task: asked for task, (_, asked) in iterate.PUBLISHED.items() if task != "path"}
     assert {task: f"{iterate.sub_questions(task, 0):.2f}" for task in published} == published
+
+
+def test_the_page_of_the_browser_has_every_size_and_says_what_is_met():
+    keys = {"p50": 7.0, "p95": 49.4, "most": 90.0}
+    slow = {**keys, "p95": 50.6}
+    session = {"early": slow, "late": keys, "search": 0.2, "memory": 170.0, "indexing": 40.0}
+    sessions = [{**session, "columns": columns} for columns, _ in browse.SIZES]
+    made = re.sub(" +", " ", browse.page([0.8, 0.9, 1.2], sessions))
+    assert "| start: s to the first rows | 1 | 0.90 | yes |" in made
+    for columns, _ in browse.SIZES:
+        assert f"at the 95th percentile, {columns} columns | 50 | 49 | yes |" in made
+        assert f"while texts are indexed, {columns} columns | 50 | 51 | no |" in made
+    assert "118,096 nodes" in made
