@@ -176,7 +176,6 @@ def measured(columns: int, rows: int) -> dict[str, Any]:
     """One session: its start, keys while texts are indexed and afterwards, and a search."""
     with browsing(columns, rows) as (terminal, start):
         early = pressed(terminal, 1)
-        terminal.type("t" if b"timeline of" in terminal.seen else "")
         indexing = _indexed(terminal)
         late = pressed(terminal, 2)
         search = _searched(terminal)
