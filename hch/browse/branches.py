@@ -10,13 +10,16 @@ from hch.browse.canvas import Canvas
 from hch.browse.folding import Branch, View
 from hch.browse.lines import Line
 from hch.browse.openness import ALL, CLOSED, Key
-from hch.browse.rows import MARKED, Figures, Row, line, rows, sizes
+from hch.browse.rows import Figures, Row, line, rows, sizes
 from hch.browse.timeline import Timeline
 from hch.columns import NOBODY
 from hch.outline import Outline
 
 AHEAD = 20
 """So many rows before and after those on the screen are read with them."""
+
+SAID = 40
+"""The columns from which on rows say what is a try, or was put to another player."""
 
 TEXT = 0.45
 """The part of the width that a row's text has beside the timeline."""
@@ -159,12 +162,12 @@ class Branches(Canvas):
         lead = "  " * branch.depth + mark
         if self.timeline is None:
             columns = sizes(self.outline, width)
-            return line(row, lead, width, columns, marked=width >= MARKED)
+            return line(row, lead, width, columns, marked=width >= SAID)
         text = int(width * TEXT)
         bar: Line = []
         if branch.item.kind in {"node", "same"}:
             bar = self.timeline.bar(branch.item.node, width - text - 1)
-        return [*line(row, lead, text, (0, 0, 0, 0), marked=False), (" ", ""), *bar]
+        return [*line(row, lead, text, (0, 0, 0, 0), marked=text >= SAID), (" ", ""), *bar]
 
     def _load(self, y: int, width: int) -> None:
         """Read the rows round that one."""

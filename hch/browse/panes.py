@@ -23,7 +23,7 @@ from hch.browse.strips import OneLine
 from hch.browse.tree import Tree
 from hch.columns import NOBODY
 from hch.safe_text import one_line
-from hch.words import count, seconds
+from hch.words import seconds
 
 WIDE = 100
 """The columns from which on tree and node stand side by side."""
@@ -40,8 +40,8 @@ class Panes(Screen[None]):
     ]
     DEFAULT_CSS = """
     Panes Horizontal { height: 1fr; }
-    Panes Tree { width: 1fr; }
-    Panes Detail { width: 1fr; border-left: solid $panel; }
+    Panes Tree { width: 3fr; }
+    Panes Detail { width: 2fr; border-left: solid $panel; }
     Panes.narrow Detail { display: none; border-left: none; }
     Panes.narrow.looking Detail { display: block; }
     Panes.narrow.looking Tree { display: none; }
@@ -76,11 +76,14 @@ class Panes(Screen[None]):
     def head(self) -> None:
         """Say which run it is, how it stands, and in which way it is shown."""
         row = self.book.row
+        roots = self.book.started.count
+        what = "evaluation of " if "examination" in self.book.started.roots else ""
+        several = f"{what}{roots:,} roots, first: " if roots > 1 else ""
         line: Line = [
             (one_line(row.run), "bold"),
             (f"  {one_line(row.status)}", "live"),
-            (f"  {count(self.book.outline.n, 'node')}  {seconds(row.seconds)}", "dim"),
-            (f"  {one_line(row.question, 200)}", ""),
+            (f"  {self.book.outline.n:,} nodes  {seconds(row.seconds)}", "dim"),
+            (f"  {several}{one_line(row.question, 200)}", ""),
         ]
         self.query_one("#head", OneLine).say(line, [(text, "warn") for text in self.ways()])
 
@@ -88,7 +91,7 @@ class Panes(Screen[None]):
         """In which ways the run is not shown as it is at first."""
         rows = self.rows
         by = f"  by {rows.sort.value}" if rows.sort is not Sort.ASKED else ""
-        scale = f"  timeline of {seconds(rows.timeline.seconds)}" if rows.timeline else ""
+        scale = f"  0 to {seconds(rows.timeline.seconds)}" if rows.timeline else ""
         only = f"  only {one_line(self.filter, 30)}" if self.filter else ""
         return [*filter(None, (only, scale, "  own figures" if rows.own else "", by))]
 
@@ -96,6 +99,11 @@ class Panes(Screen[None]):
         """Show the node under the cursor, where there is room for it."""
         if self.detail.display:
             self.detail.show(self.book, self.node)
+
+    def fit(self) -> None:
+        """Put the node beside the tree where both have room; a timeline has all of it."""
+        self.set_class(self.size.width < WIDE or self.rows.timeline is not None, "narrow")
+        self.call_after_refresh(self.look)
 
     @on(Canvas.Moved)
     def _moves(self, event: Canvas.Moved) -> None:
@@ -106,10 +114,10 @@ class Panes(Screen[None]):
     def _hears(self, event: Tree.Told) -> None:
         self.tell(event.text)
         self.head()
+        self.fit()
 
     def on_resize(self, event: Resize) -> None:
-        self.set_class(event.size.width < WIDE, "narrow")
-        self.call_after_refresh(self.look)
+        self.fit()
 
     @on(Tree.Looked)
     def action_look(self) -> None:
@@ -147,7 +155,8 @@ class Panes(Screen[None]):
             self.dismiss()
 
     def action_tab(self, number: int) -> None:
-        self.action_look()
+        if self.has_class("narrow"):
+            self.action_look()
         self.detail.show(self.book, self.node, number)
 
     @property

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from hch.browse import outside
 from hch.browse.book import Book
 from hch.browse.figures import of_node
+from hch.browse.following import GOING_ON
 from hch.browse.seeking import Seeking
 from hch.browse.truth import truth_of
 from hch.columns import NOBODY
@@ -82,8 +83,10 @@ class Reading(Seeking):
             self.head()
 
     def action_follow(self) -> None:
-        self.following.on = not self.following.on
-        self.tell("following what is written" if self.following.on else "no longer followed")
+        ended = self.book.row.status not in GOING_ON
+        self.following.on = not self.following.on and not ended
+        said = "following what is written" if self.following.on else "no longer followed"
+        self.tell("the run has ended: nothing more is written" if ended else said)
         self.head()
 
     def action_copy(self) -> None:

@@ -154,9 +154,10 @@ def _elsewhere(outline: Outline, branch: Branch, asked: tuple[str, str], width: 
         return Row(status, "", one_line(f"…and {item.n:,} {what}{said}", width))
     head = ""
     if (asker := _asker(branch)) != NOBODY:
-        head = f"HCH_{level(outline, asker, position)}" + (
-            "" if ask.how == "ask" else f" {ask.how}"
-        )
+        way = "" if ask.how == "ask" else f" {ask.how}"
+        head = f"HCH_{level(outline, asker, position)}{way}"
+    elif ask.node != NOBODY:
+        head = f"HCH_{outline.level[ask.node]}"
     said = said or "not begun"
     return Row(status, head, one_line(question, width), one_line(said, width))
 

@@ -86,6 +86,7 @@ class Seeking(Panes):
             raise UsageError(f"no node is {wanted.describe()}")
         self.filter = text
         self.rows.only(shown)
+        self.rows.go_to(shown.index(1))
         self.head()
         self.tell(f"{count(n, 'node')}: {wanted.describe()} (esc shows all)")
 
@@ -102,6 +103,9 @@ class Seeking(Panes):
         if self.searching.partial:
             self.searching.search(self.searching.text)
             self.rows.hits = self.searching.found
+        if not self.searching.text:
+            self.tell("nothing was searched for yet: / does")
+            return
         node = self.searching.after(self.rows.node, way)
         if node is not None:
             self.go_to(node)

@@ -11,6 +11,7 @@ from textual.message import Message
 from hch.browse.branches import Branches, Sort
 from hch.browse.folding import Branch
 from hch.browse.openness import ALL, CLOSED, OPEN
+from hch.browse.problems import problems
 from hch.browse.timeline import Timeline
 
 NONE = "no problem: nothing failed, was refused, cut or doubted, or is known to be wrong"
@@ -119,17 +120,15 @@ class Tree(Branches):
     def action_problem(self) -> None:
         if self.book is None:
             return
-        problems = [node for node in self.book.problems() if self.has(node)]
-        if not problems:
-            self.post_message(
-                self.Told(
-                    "no problem: nothing failed, was refused, cut, doubted, or is known to be wrong"
-                )
-            )
+        found = [node for node in self.book.problems() if self.has(node)]
+        if not found:
+            self.post_message(self.Told(NONE))
             return
-        at = bisect_right(problems, self.node) % len(problems)
-        self.go_to(problems[at])
-        self.post_message(self.Told(f"problem {at + 1:,} of {len(problems):,}"))
+        at = bisect_right(found, self.node) % len(found)
+        self.go_to(found[at])
+        first = next(problems(self.book, found[at]))
+        said = f"problem {at + 1:,} of {len(found):,}: {first.what}: {first.why}"
+        self.post_message(self.Told(said))
 
     def action_sort(self) -> None:
         orders = list(Sort)
@@ -147,6 +146,5 @@ class Tree(Branches):
     def action_timeline(self) -> None:
         self.timeline = None if self.timeline else Timeline(self.outline)
         self.changed()
-        self.post_message(
-            self.Told("timeline: ━ is what the run waited for" if self.timeline else "")
-        )
+        waited = "━ is what the run waited for; t shows the figures again"
+        self.post_message(self.Told(waited if self.timeline else ""))
