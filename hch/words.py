@@ -41,6 +41,15 @@ def dollars(microusd: float) -> str:
     return f"${usd:.3f}" if usd >= 0.001 else "<$0.001"
 
 
+def exactly(microusd: float) -> str:
+    """`$0.000612`: to the millionth, without zeros at the end."""
+    if microusd >= 0.9995e12:
+        return dollars(microusd)
+    if 0 < microusd < 1:
+        return "<$0.000001"
+    return f"${microusd / 1e6:,.6f}".rstrip("0").rstrip(".")
+
+
 def cost(microusd: float, *, priced: bool) -> str:
     """`$0.004`, and that there is more to it where not all of it is priced; empty for nothing."""
     known = dollars(microusd) if microusd else ""

@@ -6,7 +6,9 @@ a piece.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from itertools import groupby
 from typing import TypeAlias
 
 from rich.cells import cell_len, set_cell_size
@@ -67,3 +69,21 @@ def cut(line: Line, cells: int) -> Line:
 def plain(line: Iterable[Piece]) -> str:
     """The line's text alone."""
     return "".join(text for text, _ in line)
+
+
+def marked(line: Line, pattern: re.Pattern[str]) -> Line:
+    """The line, with what matches in the style of a hit."""
+    told = plain(line)
+    hits = bytearray(len(told))
+    for match in pattern.finditer(told):
+        start, end = match.span()
+        hits[start:end] = b"\1" * (end - start)
+    if not any(hits):
+        return line
+    made: Line = []
+    at = 0
+    for text, style in line:
+        for hit, run in groupby(range(at, at + len(text)), hits.__getitem__):
+            made.append(("".join(told[i] for i in run), "hit" if hit else style))
+        at += len(text)
+    return made
