@@ -126,6 +126,12 @@ class Outline:
         columns = {"microusd": self.microusd, "tokens": self.tokens, "calls": self.calls}
         return next((unit for unit, column in columns.items() if any(column)), "nodes")
 
+    @cached_property
+    def used(self) -> tuple[bool, bool, bool, float]:
+        """Whether any node has others below it, tokens, a price; and the longest time of any."""
+        longest = max(map(self.seconds, range(self.n)), default=0.0)
+        return any(self.below), any(self.tokens), any(self.microusd), longest
+
     def cost(self, node: int, *, own: bool = False) -> float:
         """What a node spent, or its own part of that, in the run's unit."""
         if not own:

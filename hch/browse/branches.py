@@ -50,6 +50,7 @@ class Branches(Canvas):
         self._state: dict[Key, int] = {}
         self._whole: View | None = None
         self._shown: bytearray | None = None
+        self._sized: tuple[Outline | None, int, tuple[int, ...]] = (None, 0, ())
         self._rows: dict[int, tuple[Branch, Row]] = {}
 
     @property
@@ -100,6 +101,11 @@ class Branches(Canvas):
         for branch in view.kids(view.top):
             view.turn(branch, ALL)
         return view
+
+    def measure(self) -> None:
+        """Find how many rows there are when all is open. In any thread."""
+        if self._whole is not None:
+            self._whole.full  # noqa: B018 - it is remembered
 
     def again(self) -> None:
         """Make the rows anew, and keep the cursor on its node, where that was on the screen."""
@@ -161,13 +167,17 @@ class Branches(Canvas):
             mark = f"{mark[0]}»"
         lead = "  " * branch.depth + mark
         if self.timeline is None:
-            columns = sizes(self.outline, width)
-            return line(row, lead, width, columns, marked=width >= SAID)
+            return line(row, lead, width, self._columns(width), marked=width >= SAID)
         text = int(width * TEXT)
         bar: Line = []
         if branch.item.kind in {"node", "same"}:
             bar = self.timeline.bar(branch.item.node, width - text - 1)
         return [*line(row, lead, text, (0, 0, 0, 0), marked=text >= SAID), (" ", ""), *bar]
+
+    def _columns(self, width: int) -> tuple[int, ...]:
+        if self._sized[:2] != (self.outline, width):
+            self._sized = self.outline, width, sizes(self.outline, width)
+        return self._sized[2]
 
     def _load(self, y: int, width: int) -> None:
         """Read the rows round that one."""

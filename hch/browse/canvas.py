@@ -18,18 +18,17 @@ from textual.widget import Widget
 from hch.browse.lines import STYLES, Line
 
 LOOKS = """
-.canvas--dim, .canvas--task { color: $text-muted; }
+.canvas--dim, .canvas--task { text-style: dim; }
 .canvas--bold, .canvas--title { text-style: bold; }
-.canvas--level, .canvas--live { color: $text-accent; }
-.canvas--good, .canvas--child { color: $text-success; }
+.canvas--level, .canvas--info { color: $text-primary; }
+.canvas--good, .canvas--child, .canvas--live { color: $text-success; }
 .canvas--warn, .canvas--warm, .canvas--budget { color: $text-warning; }
 .canvas--bad { color: $text-error; }
-.canvas--info, .canvas--context { color: $text-primary; }
+.canvas--context { color: $text-primary; text-style: italic; }
 .canvas--hit { text-style: reverse; }
 .canvas--heat { color: $text-error; text-style: bold; }
-.canvas--critical { color: $text-secondary; text-style: bold; }
-.canvas--question { color: $text-accent; text-style: bold; }
-.canvas--reply { color: $text-secondary; }
+.canvas--critical, .canvas--reply { color: $text-accent; text-style: bold; }
+.canvas--question { color: $text-primary; text-style: bold; }
 """
 """How the styles of `hch.browse.lines` look in a theme: a part of the app's CSS."""
 
@@ -114,9 +113,11 @@ class Canvas(ScrollView, can_focus=True):
         if not 0 <= number < self.count:
             return Strip.blank(width, self.rich_style)
         strip = drawn(self, self.line(number, width), width)
-        if number == self.cursor:
-            strip = strip.apply_style(Style(reverse=True) if self.has_focus else Style(bold=True))
-        return strip
+        if number != self.cursor:
+            return strip
+        if self.has_focus:
+            return Strip([Segment(strip.text, self.rich_style + Style(reverse=True))])
+        return strip.apply_style(Style(bold=True))
 
     def watch_cursor(self, old: int, new: int) -> None:
         top = self.scroll_offset.y

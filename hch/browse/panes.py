@@ -14,7 +14,6 @@ from textual.screen import Screen
 from hch.browse.book import Book
 from hch.browse.branches import Sort
 from hch.browse.calling import CallScreen
-from hch.browse.calls import call_document
 from hch.browse.canvas import Canvas
 from hch.browse.detail import TABS, Detail
 from hch.browse.lines import Line
@@ -51,6 +50,7 @@ class Panes(Screen[None]):
         super().__init__()
         self.book = book
         self.filter = ""
+        self._told_at = 0
 
     def compose(self) -> ComposeResult:
         yield OneLine(id="head")
@@ -72,6 +72,7 @@ class Panes(Screen[None]):
         """Say what a key came to, or what the keys are where there is nothing to say."""
         keys = "? keys  / search  f filter  t timeline  q back"
         self.query_one("#foot", OneLine).say([(one_line(text), "")], [(keys, "dim")])
+        self._told_at = self.rows.cursor
 
     def head(self) -> None:
         """Say which run it is, how it stands, and in which way it is shown."""
@@ -109,6 +110,8 @@ class Panes(Screen[None]):
     def _moves(self, event: Canvas.Moved) -> None:
         if event.canvas is self.rows:
             self.call_later(self.look)
+            if self.rows.cursor != self._told_at:
+                self.tell("")
 
     @on(Tree.Told)
     def _hears(self, event: Tree.Told) -> None:
@@ -119,12 +122,11 @@ class Panes(Screen[None]):
     def on_resize(self, event: Resize) -> None:
         self.fit()
 
-    @on(Tree.Looked)
     def action_look(self) -> None:
         """Go from the tree to the node."""
         self.add_class("looking")
         self.look()
-        self.detail.pages.focus()
+        self.set_focus(self.detail.pages)
 
     @on(Canvas.Opened)
     def _clicks(self, event: Canvas.Opened) -> None:
@@ -144,7 +146,7 @@ class Panes(Screen[None]):
 
     def _leave(self) -> None:
         self.remove_class("looking")
-        self.rows.focus()
+        self.set_focus(self.rows)
 
     def action_back(self) -> None:
         if self.looking:
@@ -178,8 +180,7 @@ class Panes(Screen[None]):
     @on(Detail.OpenCall)
     def _opens_call(self, event: Detail.OpenCall) -> None:
         if (node := self.node) is not None:
-            call = call_document(self.book, node, event.index, raw=self.detail.raw)
-            self.app.push_screen(CallScreen(call))
+            self.app.push_screen(CallScreen(self.book, node, event.index, raw=self.detail.raw))
 
     def clear(self) -> None:
         """Take away what marks some nodes, or hides some."""

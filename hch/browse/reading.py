@@ -34,17 +34,21 @@ class Reading(Seeking):
 
     def on_mount(self) -> None:
         self.rows.read(self.book)
-        self.rows.focus()
+        self.set_focus(self.rows)
         if self._node != NOBODY:
             self.rows.go_to(self._node)
         self.head()
         self.tell("")
         self.look()
         self.run_worker(self._look(), group="look")
-        self.run_worker(self._grade, thread=True, group="grade")
+        self.call_after_refresh(self.run_worker, self._grade, thread=True, group="grade")
 
     def _grade(self) -> None:
-        """Find the nodes that answer wrongly, where the truth is known; in a thread."""
+        """Find the nodes that answer wrongly, where the truth is known; in a thread.
+
+        Before that, find how many rows there are in all: what opens all wants to know it at once.
+        """
+        self.rows.measure()
         truth, done = truth_of(self.book), 0
         while truth is not None:
             last = self.book.outline.last

@@ -171,12 +171,8 @@ def _asker(branch: Branch) -> int:
 
 def sizes(outline: Outline, width: int) -> tuple[int, ...]:
     """The cells that each column of figures has at this width; 0 where it has gone."""
-    used = (
-        any(outline.below),
-        any(outline.tokens),
-        any(outline.microusd),
-        any(outline.seconds(node) >= WORTH_SHOWING for node in range(min(outline.n, 2000))),
-    )
+    below, tokens, dollars, longest = outline.used
+    used = (below, tokens, dollars, longest >= WORTH_SHOWING)
     found = [size if there else 0 for size, there in zip(COLUMNS, used, strict=True)]
     for column in DROPPED:
         if sum(size + 1 for size in found if size) > width // 3:

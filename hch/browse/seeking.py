@@ -34,7 +34,7 @@ class Seeking(Panes):
         self.searching = Searching(book)
 
     def on_mount(self) -> None:
-        self.run_worker(self._index, thread=True, group="index")
+        self.call_after_refresh(self.run_worker, self._index, thread=True, group="index")
 
     def on_unmount(self) -> None:
         self.following.leave()
@@ -57,7 +57,7 @@ class Seeking(Panes):
 
     @on(Bar.Left)
     def _gives_up(self) -> None:
-        self.rows.focus()
+        self.set_focus(self.rows)
 
     @on(Bar.Done)
     def _enters(self, event: Bar.Done) -> None:
@@ -72,7 +72,7 @@ class Seeking(Panes):
             return
         bar.shut()
         self.remove_class("looking")
-        self.rows.focus()
+        self.set_focus(self.rows)
 
     def _filter(self, text: str) -> None:
         """Raises UsageError where nobody can tell what it means."""

@@ -35,7 +35,8 @@ class OneLine(Widget, can_focus=False):
 
     def render_line(self, y: int) -> Strip:
         room = self.size.width
-        left, right = cut([(" ", ""), *self._left], room), self._right
-        gap = room - width(left) - width(right) - 1
-        line = [*left, (" " * gap, ""), *right] if gap > 1 else left
-        return drawn(self, line, room)
+        beside = width(self._right) + 2 if self._right else 0
+        left = cut([(" ", ""), *self._left], max(room // 3, room - beside))
+        gap = room - width(left) - beside + 1
+        line = [*left, (" " * gap, ""), *self._right] if gap > 0 else left
+        return drawn(self, cut(line, room), room)

@@ -18,7 +18,7 @@ NONE = "no problem: nothing failed, was refused, cut or doubted, or is known to 
 
 
 class Tree(Branches):
-    """Walks the tree; posts `Told` with what a key came to, `Looked` to look at a node."""
+    """Walks the tree; posts `Told` with what a key came to."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l,right", "open", "open", show=False),
@@ -35,9 +35,6 @@ class Tree(Branches):
         Binding("dollar_sign", "figures", "own or subtree figures, hottest first", show=False),
         Binding("t", "timeline", "timeline; the critical path is thick", show=False),
     ]
-
-    class Looked(Message):
-        """The node under the cursor is to be looked at."""
 
     class Told(Message):
         """What a key came to, in words."""
@@ -106,7 +103,7 @@ class Tree(Branches):
         if 0 <= branch.index + way < len(kids):
             self.cursor = self.view.number(kids[branch.index + way])
 
-    def action_look(self) -> None:
+    async def action_look(self) -> None:
         branch = self.branch
         if branch is None:
             return
@@ -115,7 +112,7 @@ class Tree(Branches):
         elif branch.item.kind == "shared":
             self.go_to(branch.item.node)
         else:
-            self.post_message(self.Looked())
+            await self.run_action("screen.look")
 
     def action_problem(self) -> None:
         if self.book is None:
