@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
@@ -16,15 +16,16 @@ from hch.browse.help import Help, commands
 from hch.browse.leaving import Leaving
 from hch.browse.listing import Listing
 from hch.browse.reading import Reading
+from hch.browse.turns import InTurn
 from hch.columns import NOBODY
-from hch.errors import StoreError
+from hch.errors import HchError, StoreError
 from hch.keeping import Store
 from hch.safe_text import one_line
 
 THEMES = {"dark": "textual-dark", "light": "textual-light"}
 
 
-class Browser(Leaving):
+class Browser(InTurn, Leaving):
     """Opens a run of a store, at a node of it; or the list of runs."""
 
     TITLE = "hch browse"
@@ -74,6 +75,14 @@ class Browser(Leaving):
         except StoreError as error:
             self.action_list(run)
             self.notify(one_line(str(error), 300), severity="error", markup=False)
+
+    async def run_action(self, *words: Any, **options: Any) -> bool:
+        """Do what a key is for; what is wrong with the store is told."""
+        try:
+            return await super().run_action(*words, **options)
+        except HchError as error:
+            self.notify(one_line(str(error), 300), severity="error", markup=False)
+            return True
 
     def action_help(self) -> None:
         self.push_screen(Help(self.screen, dict(TYPED)))

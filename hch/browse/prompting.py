@@ -80,12 +80,14 @@ class Bar(Horizontal):
         return self.has_class("asking")
 
     def ask(self, kind: str, label: str, text: str = "") -> None:
-        """Show the line and type there; `kind` comes back with what was entered."""
+        """Show the line and type there, in place of `text`; `kind` comes back with what was typed."""
         self.kind, self._at, self._draft = kind, len(self._typed.get(kind, ())), text
         self.query_one("#label", Static).update(one_line(label))
         self._put(text)
         self.add_class("asking")
-        self.query_one(Typing).focus()
+        field = self.query_one(Typing)
+        field.select_all()
+        field.focus()
 
     def fail(self, why: str) -> None:
         """Say what is wrong with what was entered."""
