@@ -6,9 +6,12 @@ import json
 from array import array
 from dataclasses import asdict
 from itertools import accumulate, compress
+from math import isfinite
 from operator import eq, le, lt
 from sys import byteorder
 from zlib import crc32
+
+from pydantic import TypeAdapter
 
 from hch.columns import (
     ASKS,
@@ -22,7 +25,6 @@ from hch.columns import (
     WAYS,
     Columns,
     Head,
-    Totals,
 )
 from hch.outline import Outline
 
@@ -38,7 +40,7 @@ def dump(outline: Outline) -> bytes:
     head = {
         "format": FORMAT,
         "order": byteorder,
-        "head": asdict(outline.head),
+        "head": asdict(_HEAD.validate_python(asdict(outline.head))),
         "tables": {
             name: {column: [values.typecode, len(values)] for column, values in table.items()}
             for name, table in outline.tables.items()
@@ -54,8 +56,19 @@ def load(data: bytes) -> Outline | None:
     """The outline that was dumped; None for anything else, which is to be made anew."""
     try:
         return _load(data)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
+    except _WRONG:
         return None
+
+
+def is_sound(data: bytes) -> bool:
+    """Whether it is an outline, or one of another version of hch, which cannot be told."""
+    try:
+        size, _, rest = data[:-CHECK].partition(b"\n")
+        head = json.loads(rest[: int(size)])
+        other = (head["format"], head["order"]) != (FORMAT, byteorder)
+    except _WRONG:
+        return False
+    return other or load(data) is not None
 
 
 def _load(data: bytes) -> Outline | None:
@@ -81,10 +94,16 @@ def _load(data: bytes) -> Outline | None:
                 return None
             tables[name][column] = values
             at += length * values.itemsize
-    written = {**head["head"], "totals": Totals(**head["head"]["totals"])}
-    outline = Outline(Head(**written), tables, bytes(view[at:]))
-    return outline if _holds(outline) else None
+    outline = Outline(_HEAD.validate_python(head["head"]), tables, bytes(view[at:]))
+    return outline if _fits(outline) and _holds(outline) else None
 
+
+_HEAD = TypeAdapter(Head)
+
+_WRONG = (
+    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
+)  # fmt: skip
+"""What comes of reading something else."""
 
 _TABLES = {
     "nodes": NODES,
@@ -94,6 +113,22 @@ _TABLES = {
     "steps": STEPS,
     "calls": CALLS,
 }
+
+
+def _fits(it: Outline) -> bool:
+    """Whether times are times, numbers of events are such, and there is a key for each node."""
+    tables, keys = it.tables, json.loads(it.keys)
+    seqs = [tables["nodes"]["opened"], tables["nodes"]["closed"]]
+    seqs += [tables[name]["seq"] for name in ("asks", "steps", "calls")]
+    return (
+        all(map(isfinite, (it.started, it.ended)))
+        and all(map(isfinite, it.at))
+        and all(map(isfinite, it.until))
+        and max(max(column, default=0) for column in seqs) <= it.last
+        and isinstance(keys, list)
+        and len(keys) == len(it.opened)
+        and all(isinstance(key, str) for key in keys)
+    )
 
 
 def _holds(it: Outline) -> bool:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hch.errors import StoreError
 from hch.events import (
     Asked,
     CallFailed,
@@ -67,7 +68,7 @@ class Book:
         self._asked: dict[int, tuple[str, str]] = {}
         [first] = store.picked(row.run, [1])
         if not isinstance(first.event, RunStarted):
-            raise ValueError(f"run {row.run} does not begin with its setup")
+            raise StoreError(f"run {row.run} does not begin with its setup")
         self.started: RunStarted = first.event
 
     def news(self) -> Outline | None:
@@ -102,7 +103,15 @@ class Book:
             if isinstance(event := record.event, Asked):
                 body, why = event.question.body[:SHOWN], (event.refusal or "")[:SHOWN]
                 self._asked[record.seq] = (body, why)
+        if any(seq and seq not in self._asked for _, seq in wanted):
+            raise self._astray()
         return [self._asked[seq] if seq else self._of_root(p) for p, seq in wanted]
+
+    def _astray(self) -> StoreError:
+        return StoreError(
+            f"the outline of run {self.run} is not that of its events: hch store check has a look, "
+            "and hch runs rm removes the run"
+        )
 
     def _of_root(self, position: int) -> tuple[str, str]:
         """A root is asked by no event."""
@@ -155,7 +164,8 @@ class Book:
                     _take(calls.setdefault(event.request, Call(event.request)), record, event)
                 case _:
                     pass
-        assert opened is not None
+        if opened is None:
+            raise self._astray()
         thoughts.sort(key=lambda thought: thought.index)
         return Node(
             outline.id(node),
@@ -176,8 +186,9 @@ class Book:
         numbers = [self.outline.sequence[p] for p in positions]
         events = {r.seq: r.event for r in self.store.picked(self.run, numbers)} if numbers else {}
         for position in positions:
-            ask, event = self.outline.ask(position), events[self.outline.sequence[position]]
-            assert isinstance(event, Asked)
+            ask, event = self.outline.ask(position), events.get(self.outline.sequence[position])
+            if not isinstance(event, Asked):
+                raise self._astray()
             kept = Ask(
                 event.slot,
                 event.round,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from enum import Enum
+from itertools import compress
 
 from hch.browse.book import Book
 from hch.browse.canvas import Canvas
 from hch.browse.folding import Branch, View
 from hch.browse.lines import Line
 from hch.browse.openness import ALL, CLOSED, Key
+from hch.browse.places import Place, find, place
 from hch.browse.rows import Figures, Row, line, rows, sizes
 from hch.browse.timeline import Timeline
 from hch.columns import NOBODY
@@ -111,16 +113,13 @@ class Branches(Canvas):
         """Make the rows anew, and keep the cursor on its node, where that was on the screen."""
         self._again(self._at())
 
-    def _at(self) -> tuple[int, int]:
-        """The event that opened the node under the cursor, or 0, and its line on the screen."""
-        node = self.node
-        opened = self.view.outline.opened[node] if self.view and node != NOBODY else 0
-        return opened, self.cursor - self.scroll_offset.y
+    def _at(self) -> tuple[Place, int]:
+        """What the row under the cursor is known by, and its line on the screen."""
+        return place(self.view, self.branch), self.cursor - self.scroll_offset.y
 
-    def _again(self, at: tuple[int, int]) -> None:
+    def _again(self, at: tuple[Place, int]) -> None:
         self.view = self._made()
-        node = self.outline.by_opening().get(at[0], NOBODY)
-        branch = self.view.reveal(node) if node != NOBODY and self.has(node) else None
+        branch = find(self.view, at[0])
         self.changed()
         if branch is not None:
             number = self.view.number(branch)
@@ -144,9 +143,11 @@ class Branches(Canvas):
         outline, at = self.outline, self._at()
         if shown is not None:
             shown = shown[:]
-            for node in range(outline.n - 1, -1, -1):
-                if shown[node] and (up := outline.parent[node]) != NOBODY:
+            for node in compress(range(outline.n), bytes(shown)):
+                up = outline.parent[node]
+                while up != NOBODY and not shown[up]:
                     shown[up] = 1
+                    up = outline.parent[up]
         self._shown = shown
         self._again(at)
 

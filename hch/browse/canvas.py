@@ -15,7 +15,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from hch.browse.lines import STYLES, Line
+from hch.browse.lines import STYLES, Line, cut
+from hch.errors import HchError
+from hch.safe_text import one_line
 
 LOOKS = """
 .canvas--dim, .canvas--task { text-style: dim; }
@@ -110,9 +112,13 @@ class Canvas(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width, number = self.room, y + self.scroll_offset.y
-        if not 0 <= number < self.count:
-            return Strip.blank(width, self.rich_style)
-        strip = drawn(self, self.line(number, width), width)
+        try:
+            if not 0 <= number < self.count:
+                return Strip.blank(width, self.rich_style)
+            line = self.line(number, width)
+        except HchError as error:
+            line = cut([(one_line(str(error), 500), "bad")], width)
+        strip = drawn(self, line, width)
         if number != self.cursor:
             return strip
         if self.has_focus:

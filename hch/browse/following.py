@@ -8,6 +8,8 @@ from threading import Event
 from time import monotonic
 
 from hch.browse.book import Book
+from hch.errors import StoreError
+from hch.keeping import RunRow
 from hch.outline import Outline
 
 PAUSE = 0.5
@@ -34,13 +36,23 @@ class Following:
         """Whether somebody writes it, as far as is known."""
         return self.book.row.status == "running"
 
-    def look(self) -> Outline | None:
-        """The outline with what is new; None where nothing is. In any thread; raises StoreError."""
+    def look(self) -> tuple[Outline | None, RunRow]:
+        """The outline with what is new, None where nothing is, and how the run stands.
+
+        In any thread. Raises StoreError.
+        """
         rows = self.book.store.runs()
-        self.book.row = next((row for row in rows if row.run == self.book.run), self.book.row)
-        found = self.book.news()
-        self.on = self.on and self.book.row.status in GOING_ON
-        return found
+        row = next((row for row in rows if row.run == self.book.run), None)
+        if row is None:
+            raise StoreError(f"run {self.book.run} is no longer in {self.book.store.place}")
+        return self.book.news(), row
+
+    def take(self, outline: Outline | None, row: RunRow) -> None:
+        """What `look` found is what is shown from now on."""
+        if outline is not None:
+            self.book.outline = outline
+        self.book.row = row
+        self.on = self.on and row.status in GOING_ON
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -53,10 +65,12 @@ class Following:
 
     def waited(self, last: int) -> bool:
         """Wait for an outline of events after that number; False where there will be none."""
-        while self.book.outline.last == last:
-            if self.book.row.status not in GOING_ON or self._left.wait(PAUSE):
+        while True:
+            ended = self.book.row.status not in GOING_ON  # it is taken after the outline
+            if self.book.outline.last != last:
+                return not self.left
+            if ended or self._left.wait(PAUSE):
                 return False
-        return not self.left
 
     @property
     def left(self) -> bool:

@@ -21,6 +21,7 @@ from hch.browse.prompting import Bar
 from hch.browse.strips import OneLine
 from hch.browse.tree import Tree
 from hch.columns import NOBODY
+from hch.errors import HchError
 from hch.safe_text import one_line
 from hch.words import seconds
 
@@ -77,13 +78,13 @@ class Panes(Screen[None]):
     def head(self) -> None:
         """Say which run it is, how it stands, and in which way it is shown."""
         row = self.book.row
-        roots = self.book.started.count
+        n, roots = self.book.outline.n, self.book.started.count
         what = "evaluation of " if "examination" in self.book.started.roots else ""
         several = f"{what}{roots:,} roots, first: " if roots > 1 else ""
         line: Line = [
             (one_line(row.run), "bold"),
             (f"  {one_line(row.status)}", "live"),
-            (f"  {self.book.outline.n:,} nodes  {seconds(row.seconds)}", "dim"),
+            (f"  {n:,} {'node' if n == 1 else 'nodes'}  {seconds(row.seconds)}", "dim"),
             (f"  {several}{one_line(row.question, 200)}", ""),
         ]
         self.query_one("#head", OneLine).say(line, [(text, "warn") for text in self.ways()])
@@ -99,10 +100,15 @@ class Panes(Screen[None]):
     def look(self) -> None:
         """Show the node under the cursor, where there is room for it."""
         if self.detail.display:
-            self.detail.show(self.book, self.node)
+            try:
+                self.detail.show(self.book, self.node)
+            except HchError as error:
+                self.tell(str(error))
 
     def fit(self) -> None:
         """Put the node beside the tree where both have room; a timeline has all of it."""
+        if self.looking:
+            self.add_class("looking")
         self.set_class(self.size.width < WIDE or self.rows.timeline is not None, "narrow")
         self.call_after_refresh(self.look)
 
@@ -173,7 +179,7 @@ class Panes(Screen[None]):
     def go_to(self, node: int) -> None:
         """Put the cursor on a node, also where a filter hid it."""
         if not self.rows.has(node):
-            self.clear()
+            self.unfilter()
         self.rows.go_to(node)
         self.look()
 
@@ -184,10 +190,15 @@ class Panes(Screen[None]):
 
     def clear(self) -> None:
         """Take away what marks some nodes, or hides some."""
-        self.filter, self.rows.hits = "", ()
+        self.rows.hits = ()
+        self.unfilter()
+        self.tell("")
+
+    def unfilter(self) -> None:
+        """Show all nodes again."""
+        self.filter = ""
         self.rows.only(None)
         self.head()
-        self.tell("")
 
     def action_raw(self) -> None:
         self.detail.toggle_raw()

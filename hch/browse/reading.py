@@ -77,13 +77,13 @@ class Reading(Seeking):
                 continue
             with self.following.timed():
                 try:
-                    outline = await to_thread(self.following.look)
+                    outline, row = await to_thread(self.following.look)
+                    self.following.take(outline, row)
+                    if outline is not None:
+                        self.renew()
                 except HchError as error:
                     self.tell(str(error))
                     continue
-                if outline is not None:
-                    self.book.outline = outline
-                    self.renew()
             self.head()
 
     def action_follow(self) -> None:

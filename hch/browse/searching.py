@@ -17,7 +17,7 @@ class Searching:
 
     def __init__(self, book: Book) -> None:
         self.book = book
-        self.text, self.partial, self.indexed = "", False, 0
+        self.text, self.partial, self.indexed, self._taken = "", False, 0, 0
         self.found: dict[int, frozenset[str]] = {}
         self._finder: Finder | None = None
         self._stop = Event()
@@ -32,11 +32,13 @@ class Searching:
         if self._finder is None:
             self._finder = Finder(self.book.store, self.book.run)
         self.indexed = self.book.outline.last
-        return self._finder.take(self._stop.is_set)
+        done = self._finder.take(self._stop.is_set)
+        self._taken = self.indexed if done else self._taken
+        return done
 
     def search(self, text: str) -> None:
         """Find the nodes whose texts have these words in them, among what is indexed."""
-        self.text, self.partial = text, self.progress < 1
+        self.text, self.partial = text, self._taken < self.book.outline.last
         hits = self._finder.find(text) if self._finder else []
         self.found = nodes(self.book.outline, hits)
 

@@ -57,7 +57,7 @@ class Seeking(Panes):
 
     @on(Bar.Left)
     def _gives_up(self) -> None:
-        self.set_focus(self.rows)
+        self.set_focus(self.detail.pages if self.has_class("looking") else self.rows)
 
     @on(Bar.Done)
     def _enters(self, event: Bar.Done) -> None:
@@ -77,7 +77,8 @@ class Seeking(Panes):
     def _filter(self, text: str) -> None:
         """Raises UsageError where nobody can tell what it means."""
         if not text.strip():
-            self.clear()
+            self.unfilter()
+            self.tell("")
             return
         wanted = parse(text)
         shown = wanted.apply(self.book.outline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import islice
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -123,8 +124,9 @@ class Tree(Branches):
             return
         at = bisect_right(found, self.node) % len(found)
         self.go_to(found[at])
-        first = next(problems(self.book, found[at]))
-        said = f"problem {at + 1:,} of {len(found):,}: {first.what}: {first.why}"
+        said = f"problem {at + 1:,} of {len(found):,}"
+        for first in islice(problems(self.book, found[at]), 1):
+            said += f": {first.what}: {first.why}"
         self.post_message(self.Told(said))
 
     def action_sort(self) -> None:

@@ -14,8 +14,8 @@ from hch.outline_bytes import dump
 from hch.soundness import Family
 from hch.stores._index import Tally
 from hch.stores._sqlite_errors import damaged
-from hch.stores._sqlite_outlines import kept
-from hch.stores._sqlite_reader import Reader
+from hch.stores._sqlite_outlines import kept, unsound
+from hch.stores._sqlite_reader import LAST, Reader
 from hch.stores._sqlite_runs import values
 from hch.stores._sqlite_schema import IMPORTS, OUTLINES, RUN_BITS
 from hch.stores._sqlite_shelf import shelf_faults
@@ -128,9 +128,14 @@ class _Watched(Reader):
 def _of_run(reader: _Watched, number: int, run: str, version: int) -> list[str]:
     """What is wrong with a run: its events, its texts, its nodes, its row in the index."""
     reader.asked = set()
+    wrong: list[str] = []
     tally, tree, found = Tally(run), Family(), list[str]()
+    outline = kept(reader, number, LAST) if version >= OUTLINES else None
     for record in reader.records(run, number):
-        tally.add(record.at, record.event)
+        if tally.add(record.at, record.event) == (outline and outline.last):
+            assert outline is not None
+            if dump(outline) != dump(tally.tree.settled()):
+                wrong.append(f"the outline of run {run} is not what its events make it")
         tree.take(record.event)
         if isinstance(record.event, RunFinished):
             left = sorted(key for key in tree.standing() if tally.tree.status(key) is None)
@@ -138,9 +143,9 @@ def _of_run(reader: _Watched, number: int, run: str, version: int) -> list[str]:
     [(_, *listed)] = reader.query("SELECT * FROM run_index WHERE id = ?", number)
     if listed != list(values(tally)):
         found.append(f"run {run} is not listed as its events make it")
-    outline = kept(reader, number, tally.last) if version >= OUTLINES else None
-    if outline and outline.last == tally.last and dump(outline) != dump(tally.tree.settled()):
-        found.append(f"the outline of run {run} is not what its events make it")
+    if version >= OUTLINES and unsound(reader, number, tally.last):
+        wrong.append(f"what is kept as the outline of run {run} is none")
+    found += wrong
     refs = {text for (text,) in reader.query("SELECT text FROM text_refs WHERE run = ?", number)}
     for text in sorted(reader.asked - refs):
         if text >> RUN_BITS != number:

@@ -6,10 +6,11 @@ import sqlite3
 
 from hch.growing import Growing
 from hch.outline import Outline
-from hch.outline_bytes import dump, load
+from hch.outline_bytes import dump, is_sound, load
 from hch.stores._sqlite_reader import Reader
 
 _KEEP = "INSERT OR REPLACE INTO outlines (id, last, body) SELECT id, ?, ? FROM run_ids WHERE id = ?"
+_ROW = "SELECT last, body FROM outlines WHERE id = ?"
 _FIND = "SELECT body FROM outlines WHERE id = ? AND last <= ?"
 
 
@@ -23,6 +24,17 @@ def kept(reader: Reader, number: int, last: int) -> Outline | None:
     rows = reader.query(_FIND, number, last)
     outline = load(rows[0][0]) if rows and isinstance(rows[0][0], bytes) else None
     return outline if outline and outline.last <= last else None
+
+
+def unsound(reader: Reader, number: int, last: int) -> bool:
+    """Whether a row is kept for a run that can be no outline of it."""
+    rows = reader.query(_ROW, number)
+    if not rows:
+        return False
+    [(said, body)] = rows
+    right = isinstance(said, int) and isinstance(body, bytes) and is_sound(body) and said <= last
+    found = load(body) if right else None
+    return not right or (found is not None and found.last != said)
 
 
 def growing(reader: Reader, run: str, number: int, last: int) -> Growing:

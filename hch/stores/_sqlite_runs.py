@@ -58,6 +58,12 @@ def listed(row: Any) -> RunRow:
     return replace(RunRow(run, started, question, tuple(named), *rest), imported=bool(imported))
 
 
+def is_kept(db: sqlite3.Connection, run: str) -> bool:
+    """Whether there is such a run."""
+    found = db.execute("SELECT 1 FROM run_ids WHERE run = ?", (shown(run),)).fetchone()
+    return found is not None
+
+
 def begin(db: sqlite3.Connection, reader: Reader, run: str) -> tuple[int, Tally]:
     """The number and the tally of a run that is to be written, be it new or not."""
     found = db.execute("SELECT id FROM run_ids WHERE run = ?", (shown(run),)).fetchone()

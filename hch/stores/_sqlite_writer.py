@@ -25,7 +25,7 @@ from hch.stores._codec import Packer
 from hch.stores._index import shown
 from hch.stores._sqlite_outlines import keep
 from hch.stores._sqlite_reader import Reader
-from hch.stores._sqlite_runs import begin, save
+from hch.stores._sqlite_runs import begin, is_kept, save
 from hch.stores._sqlite_schema import RUN_BITS
 
 LARGE = 1000
@@ -76,6 +76,7 @@ class Writer:
 
     def _write(self, db: sqlite3.Connection, group: Sequence[Queued]) -> None:
         try:
+            self._remember(db, group)
             with transaction(db):
                 written = self._insert(db, group)
                 for run in written.values():
@@ -119,6 +120,12 @@ class Writer:
         _insert_rows(db, "INSERT INTO replies", 2, replies)
         _insert_rows(db, "INSERT INTO texts", 4, texts)
         return written
+
+    def _remember(self, db: sqlite3.Connection, group: Sequence[Queued]) -> None:
+        """Read what there is of these runs, which may take long, before anybody has to wait."""
+        for name in {name for name, _, _ in group} - self._runs.keys():
+            if is_kept(db, name):
+                self._runs[name] = self._run(db, name)
 
     def _run(self, db: sqlite3.Connection, name: str) -> _Run:
         self._reader = self._reader or Reader(db, self._path)

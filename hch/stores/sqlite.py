@@ -112,15 +112,15 @@ class SqliteStore:
         return outline
 
     def _keep(self, run: str, number: int, outline: Outline) -> None:
-        """Keep what took long to make of a run that nobody writes, where that can be done."""
+        """Keep what took long to make of a run that nobody writes, if nobody has to wait."""
         if outline.last < LONG or self._locks.held(run):
             return
         with suppress(StoreError), ExitStack() as stack:
-            stack.enter_context(self.live(run))
             stack.enter_context(translated(self._path))
-            db = stack.enter_context(closing(self._open()))
-            with transaction(db):
-                keep(db, number, outline)
+            db = stack.enter_context(closing(open_to_write(self._path, 0)))
+            stack.enter_context(transaction(db))
+            stack.enter_context(self.live(run))
+            keep(db, number, outline)
 
     def last(self, run: str) -> int:
         return self._find(run)[2]
