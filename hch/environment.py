@@ -22,6 +22,12 @@ def variable(*names: str) -> str:
     return next((os.environ[name] for name in names if os.environ.get(name)), "")
 
 
+def forget(*names: str) -> None:
+    """Go on, with all that is started from here, as if these variables were not set."""
+    for name in names:
+        os.environ.pop(name, None)
+
+
 def proxy(url: str) -> str | None:
     """The proxy that the environment names for a URL, by the variables that everybody reads.
 

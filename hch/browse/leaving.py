@@ -25,7 +25,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.worker import WorkerFailed
 
-from hch.environment import variable
+from hch.environment import forget, variable
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that leave; the exit code is 128 and the signal's number."""
@@ -61,6 +61,7 @@ class Leaving(App[None]):
 
     def leave(self) -> int:
         """Run in the terminal until it is left; the exit code. Raises what went wrong inside."""
+        forget("COLUMNS", "LINES")  # they would stand for a terminal's size, whatever becomes of it
         self._terminal = Terminal(sys.__stdin__.fileno() if sys.__stdin__ else 0)
         with self._terminal.signals(dict.fromkeys(ENDING, self._ends)):
             self._terminal.watch()

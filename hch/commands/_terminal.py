@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from hch.redaction import Redaction
 
-PLAIN = dict(zip("✓✂✗⊘…↺–·├└│─→↳⋯×↻┃━╌›■“”‘’", "+/xo.=-:|`|->v~x@|=.>#\"\"''", strict=True))
+PLAIN = dict(
+    zip("✓✂✗⊘…↺–·├└│─→↳⋯×↻┃━╌›■“”‘’▾▸»▶⇣↓", "+/xo.=-:|`|->v~x@|=.>#\"\"''v>>>vv", strict=True)
+)
 """What stands for a character of our own where the encoding does not have it, by width."""
 
 
