@@ -21,7 +21,7 @@ from hch.events import NodeClosed, NodeOpened
 from hch.nodes import wrappers
 from hch.outline import Outline
 from hch.wire import Words
-from hch.words import count, dollars, seconds, short
+from hch.words import count, exactly, seconds, short
 
 MARGIN = 14
 """The cells of a field's name."""
@@ -37,7 +37,8 @@ _WORDS = {
     "shared": "stands elsewhere", "queued": "has not begun",
 }  # fmt: skip
 
-_CURRENCIES = ("calls", "tokens", "dollars", "nodes")
+_CURRENCIES = {"calls": 10, "tokens": 10, "dollars": 12, "nodes": 10}
+"""What a budget is of, and the cells of its column."""
 
 
 def title(text: str) -> Row:
@@ -98,12 +99,19 @@ def _status(book: Book, node: int, closed: NodeClosed | None) -> Iterator[Block]
     outline = book.outline
     status = state(outline, node)
     sign, style = mark(status)
-    said = _WORDS.get(status, status)
+    said = f"   {_WORDS.get(status, status)}"
     if closed and status == "answered" and not outline.clean(node):
         said += ", not clean"
-    named = f"   {outline.id(node)}  HCH_{outline.level[node]}"
-    known = _KNOWN[book.verdict(node)]
-    yield Row(((f"{sign} {said}", style), (known, "bad"), (named, "level")))
+    yield Prose(
+        (
+            Part(f"{sign} ", style),
+            Part(f"{outline.id(node)}  HCH_{outline.level[node]}", "level"),
+            Part(said, style),
+            Part(_KNOWN[book.verdict(node)], "bad"),
+        ),
+        "exact",
+        0,
+    )
     if closed and closed.reason:
         yield Prose((Part(closed.reason),), "exact")
 
@@ -133,7 +141,8 @@ def _outcome(closed: NodeClosed, looks: Looks) -> Iterator[Block]:
 
 
 def _amounts(outline: Outline, node: int, grant: Price, *, ended: bool) -> Iterator[Block]:
-    yield Row((("Budget".ljust(8), "title"), ("".join(f"{c:>10}" for c in _CURRENCIES), "dim")))
+    heads = _columns(list(_CURRENCIES))
+    yield Row((("Budget".ljust(8), "title"), (heads, "dim")))
     yield _figures("grant", grant)
     if ended:
         yield _figures("spent", outline.spent(node))
@@ -144,15 +153,16 @@ def _amounts(outline: Outline, node: int, grant: Price, *, ended: bool) -> Itera
 
 def _figures(name: str, price: Price) -> Row:
     calls, tokens, microusd, nodes = price.amounts()
-    paid = dollars(microusd) if 0 < microusd < inf else microusd
-    told = (calls, tokens, paid, nodes)
-    shown = "".join(f"{_amount(amount):>10}" for amount in told)
+    paid = exactly(microusd) if 0 < microusd < inf else _amount(microusd)
+    shown = _columns([_amount(calls), _amount(tokens), paid, _amount(nodes)])
     return Row(((f"  {name}".ljust(8), "dim"), (shown, "")))
 
 
-def _amount(amount: float | str) -> str:
-    if isinstance(amount, str):
-        return amount
+def _columns(texts: Sequence[str]) -> str:
+    return "".join(f" {t:>{n - 1}}" for t, n in zip(texts, _CURRENCIES.values(), strict=True))
+
+
+def _amount(amount: float) -> str:
     return "no limit" if amount == inf else f"{amount:,.0f}" if amount < 1e6 else short(amount)
 
 

@@ -8,14 +8,18 @@ from itertools import groupby
 from typing import Generic, TypeVar
 
 from hch.browse.about import AT_ONCE, BATCH, mark, title
-from hch.browse.blocks import BLANK, Block, Lazy, More, Row
+from hch.browse.blocks import BLANK, Block, Fold, Lazy, More, Row
 from hch.browse.book import Book
 from hch.browse.rows import state
+from hch.browse.unasked import unasked_blocks
 from hch.events import PrimitiveAnswered
 from hch.outline import Outline
 from hch.words import count
 
 T = TypeVar("T")
+
+WHOLE = 50
+"""Of so many questions without a node the text is read and shown at once; others unfold to it."""
 
 
 class Batches(Generic[T]):
@@ -59,14 +63,18 @@ def _asks(book: Book, node: int, positions: range) -> Iterator[Block]:
     told = Batches(positions, partial(_rows, book, node))
     blocks: list[Block] = []
     shown = 0
+    vain = [p for p in positions if outline.node(p) < 0]
+    whole = dict(zip(vain[:WHOLE], unasked_blocks(book, vain[:WHOLE]), strict=True))
+    vain_since = set(vain[WHOLE:])
     for n, group in groupby(positions, outline.round.__getitem__):
         found = list(group)
         every = sum(1 + outline.more[position] for position in found)
         heading = title(f"Round {n}: {count(every, 'question')}")
         blocks += [BLANK, heading] if blocks else [heading]
-        blocks += (
-            Lazy(_key(outline, p), partial(told.__getitem__, p - positions.start)) for p in found
-        )
+        for p in found:
+            row = Lazy(_key(outline, p), partial(told.__getitem__, p - positions.start))
+            folded = Fold(row.key, row, partial(_unfolded, book, p)) if p in vain_since else row
+            blocks += whole.get(p, [folded])
         if not shown and len(blocks) > AT_ONCE:
             shown = AT_ONCE
     if not shown:
@@ -75,6 +83,10 @@ def _asks(book: Book, node: int, positions: range) -> Iterator[Block]:
     yield from blocks[:shown]
     rest = blocks[shown:]
     yield More(("asks", node), len(rest), lambda: rest)
+
+
+def _unfolded(book: Book, position: int) -> list[Block]:
+    return next(unasked_blocks(book, [position]))[1:]
 
 
 def _key(outline: Outline, position: int) -> tuple[object, ...]:

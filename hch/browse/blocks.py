@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TypeAlias
 
+from rich.cells import cell_len
+
 from hch.browse.lines import Line, Piece, cut, plain, width
-from hch.browse.marks import share
+from hch.browse.marks import fit, share
 from hch.browse.parts import Part, texts_of
 from hch.browse.texts import Looks, pretty, safe
 from hch.safe_text import one_line, safe_text
 
 FIRST = 12
 """The lines that a text has before it is unfolded."""
+
+GOES_ON = "↳"
+"""What stands before a part that begins within a line, where each has lines of its own."""
 
 MOST = 2000
 """The characters of a piece of a row."""
@@ -68,7 +74,8 @@ class Lazy:
 class Prose:
     """A text, `margin` cells from the left; there its `label` stands, or what its parts' say.
 
-    `gutter` is the width of these, none where parts have none.
+    `gutter` is the width of these, none where parts have none. Enter leads to the `call` of that
+    number. `plainly` is what is written of it where there are no colours.
     """
 
     parts: Sequence[Part]
@@ -77,6 +84,8 @@ class Prose:
     label: str = ""
     gutter: int = 0
     first: int = FIRST
+    call: int | None = None
+    plainly: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +135,41 @@ def written(blocks: Sequence[Block]) -> Iterator[str]:
 
 
 def _told(block: Prose) -> Iterator[str]:
+    if block.plainly is not None:
+        yield block.plainly
+        return
+    if block.gutter:
+        yield from _sourced(block)
+        return
     text = safe_text("".join(texts_of(block.parts)))
     label = f"  {one_line(block.label)}" if block.label else ""
     label, before = label.ljust(block.margin), " " * block.margin
     for i, line in enumerate(text.split("\n")):
         yield f"{before if i else label}{line}".rstrip()
+
+
+def _sourced(block: Prose) -> Iterator[str]:
+    """What each part says on lines of its own, the first with the name of where it is from."""
+    room = block.margin + block.gutter - 1
+    begun = False
+    for label, text in _runs(block.parts):
+        name = fit(one_line(label), block.gutter - 1)
+        lines = text.split("\n")
+        for i, line in enumerate(lines):
+            begun = begun and not i
+            if line or (i < len(lines) - 1 and not begun):
+                yield _beside(name, room, "┃" * bool(label), GOES_ON * begun, line)
+                name, begun = "", bool(line)
+    if not begun:
+        yield _beside("", room, "", "", "")
+
+
+def _runs(parts: Sequence[Part]) -> Iterator[tuple[str, str]]:
+    """The safe texts of parts, those of one label that follow on each other as one."""
+    for label, some in groupby(parts, lambda part: part.label):
+        yield label, safe_text("".join(part.text for part in some))
+
+
+def _beside(name: str, room: int, bar: str, joined: str, line: str) -> str:
+    before = f"{' ' * (room - cell_len(name))}{name} {bar or ' '}{joined or ' '}"
+    return f"{before}{line}" if line else before.rstrip()

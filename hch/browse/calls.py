@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hch.browse.about import clock, mark, title
 from hch.browse.about import field as named
@@ -22,8 +22,9 @@ from hch.events import (
     Thought,
 )
 from hch.nodes import Call
+from hch.outline import Outline
 from hch.safe_text import one_line
-from hch.words import count, dollars, listed, seconds
+from hch.words import count, exactly, listed, seconds
 
 TOGETHER = 10
 """The calls that are read and shown at once."""
@@ -50,6 +51,11 @@ class Think:
     call: Call
     began: dict[int, float] = field(default_factory=dict)
     ended: dict[int, float] = field(default_factory=dict)
+
+
+def calls_of(outline: Outline, node: int) -> int:
+    """How many calls a node made."""
+    return sum(1 for _, request in outline.steps(node) if request)
 
 
 def thinks(book: Book, node: int, first: int, most: int) -> list[Think]:
@@ -89,7 +95,7 @@ def _think(index: int, thought: Thought, records: Sequence[Record]) -> Think:
 
 def call_blocks(book: Book, node: int, *, raw: bool = False) -> list[Block]:
     """Every call of a node, one below the other; the heading leads to the call alone."""
-    n = sum(1 for _, request in book.outline.steps(node) if request)
+    n = calls_of(book.outline, node)
     if not n:
         return [Row((("It called no model.", "dim"),))]
     if len(book.outline.asks(node)) > HEAVY:
@@ -140,11 +146,9 @@ def think_blocks(
         ((f"{sign} ", style), (f"Call {think.index + 1}  ", "title"), (name, "level")),
         call=think.index,
     )
-    yield named("model", intent.model if intent else "none was asked")
-    yield from _attempts(think)
-    yield from _figures(call)
+    for block in _head(think):
+        yield replace(block, call=think.index)
     if intent:
-        yield from _request(intent)
         yield BLANK
         yield from _prompt(intent, raw=raw, folded=folded, first=first)
     if call.finished:
@@ -152,7 +156,16 @@ def think_blocks(
         yield from _reply(call.finished, "raw" if raw else "rendered", first)
 
 
-def _attempts(think: Think) -> Iterator[Block]:
+def _head(think: Think) -> Iterator[Prose]:
+    intent = next(iter(think.call.intents), None)
+    yield named("model", intent.model if intent else "none was asked")
+    yield from _attempts(think)
+    yield from _figures(think.call)
+    if intent:
+        yield from _request(intent)
+
+
+def _attempts(think: Think) -> Iterator[Prose]:
     call = think.call
     ends = {end.attempt: end for end in call.ends}
     for attempt in sorted({*(intent.attempt for intent in call.intents), *ends}):
@@ -185,17 +198,17 @@ def _end(end: CallFinished | CallFailed | None) -> tuple[Part, ...]:
     return (Part(f"{sign} {end.finish}", style),)
 
 
-def _figures(call: Call) -> Iterator[Block]:
+def _figures(call: Call) -> Iterator[Prose]:
     if call.finished:
         told = zip(call.finished.usage, _TOKENS, strict=False)
         usage = [f"{n:,} {what}" for n, what in told if n or what in {"in", "out"}]
         yield named("tokens", listed(usage))
     price = call.price
     if price.microusd:
-        yield named("price", dollars(price.microusd))
+        yield named("price", exactly(price.microusd))
 
 
-def _request(intent: CallIntended) -> Iterator[Block]:
+def _request(intent: CallIntended) -> Iterator[Prose]:
     given = [f"{name} {value}" for name, value in intent.sampling.items() if value is not None]
     given += [f"form {intent.form[0]}"] if intent.form else []
     yield named("sampling", listed([*given, f"seed {intent.seed}"]))
@@ -233,7 +246,7 @@ def _reply(done: CallFinished, looks: Looks, first: int) -> Iterator[Block]:
 
 
 def _sized(block: Prose, first: int) -> Prose:
-    return Prose(block.parts, block.looks, block.margin, block.label, block.gutter, first)
+    return replace(block, first=first)
 
 
 def _text(raw: bytes) -> str:

@@ -21,6 +21,8 @@ from hch.browse.document import Document
 from hch.browse.happened import event_blocks
 from hch.browse.lines import STYLES, Line, cut, width
 from hch.browse.pages import Pages
+from hch.browse.unasked import ask_blocks, asker_of
+from hch.columns import NOBODY
 
 TABS = ("Question", "Sub-questions", "Calls", "Events", "Lineage")
 
@@ -99,6 +101,7 @@ class Detail(Vertical):
         self.raw = False
         self.tabs, self.pages = Tabs(), Pages()
         self._book: Book | None = None
+        self._asks: tuple[int, ...] = ()
         self._of = ("", 0)
         self._shown: tuple[str, int, int] | None = None
         self._left: dict[tuple[str, int, int], tuple[Document, int]] = {}
@@ -110,22 +113,32 @@ class Detail(Vertical):
 
     def show(self, book: Book, node: int | None, tab: int | None = None) -> None:
         """Show that node of a run; None for none. A tab that was left is as it was."""
+        self._book, self.node, self._asks = book, node, ()
+        self.tab = tab or self.tab
+        self._turn((book.run, 0 if node is None else book.outline.opened[node]), self.tab)
+
+    def show_ask(self, book: Book, *positions: int) -> None:
+        """Show what was asked there and came to no node; another tab is that of who asked it."""
+        asker = asker_of(book.outline, positions[0])
+        self._book, self.node = book, asker if asker != NOBODY else None
+        self._asks = positions
+        self._turn((book.run, -1 - positions[0]), 0)
+
+    def _turn(self, of: tuple[str, int], tab: int) -> None:
+        """Show that document, unfolded as it was left."""
         if self._shown is not None:
             self._left[self._shown] = (self.pages.document, self.pages.cursor)
-        self._book, self.node = book, node
-        self.tab = tab or self.tab
-        self.tabs.choose(self.tab)
-        opened = 0 if node is None else book.outline.opened[node]
-        self._shown = (book.run, opened, self.tab)
-        if (book.run, opened) != self._of:
+        self.tabs.choose(tab)
+        self._shown = (*of, tab)
+        if of != self._of:
             self._left.clear()
-            self._of = (book.run, opened)
+            self._of = of
         self.pages.turn(Document(self._blocks()), *self._left.get(self._shown, (None, 0)))
 
     def toggle_raw(self) -> None:
         """Show texts as they are stored, every character to be seen; or as they are meant."""
         self.raw = not self.raw
-        if self._book is not None:
+        if self._book is not None and not self._asks:
             self.show(self._book, self.node)
 
     def text(self) -> str:
@@ -134,6 +147,8 @@ class Detail(Vertical):
 
     def _blocks(self) -> list[Block]:
         book, node = self._book, self.node
+        if book is not None and self._asks:
+            return ask_blocks(book, self._asks)
         if book is None or node is None:
             return [Row((("Nothing is chosen.", "dim"),))]
         match self.tab:

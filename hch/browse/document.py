@@ -11,11 +11,11 @@ What is long is folded, and wrapped no further than is shown; rows are made when
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from hch.browse.blocks import Block, Fold, Lazy, More, Prose, Row, written
-from hch.browse.lines import Line, cut, width
+from hch.browse.lines import Line, cut, plain, width
 from hch.browse.marks import fit
 from hch.browse.texts import Flow, Wrapped
 from hch.safe_text import one_line
@@ -35,8 +35,8 @@ class Document:
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         self.blocks = tuple(blocks)
-        self._placed = [_Placed(block) for block in blocks]
-        self._gone: list[_Placed] = []
+        self.placed = [Placed(block) for block in blocks]
+        self._gone: list[Placed] = []
         self._ends: list[int] = []
         self._width = 0
 
@@ -44,12 +44,13 @@ class Document:
         """Lay it out so many cells wide."""
         if cells != self._width:
             self._width = cells
-            for placed in self._placed:
+            for placed in self.placed:
                 placed.lay(cells)
-            self._count()
+            self.counted()
 
-    def _count(self) -> None:
-        self._ends = list(accumulate(placed.count for placed in self._placed))
+    def counted(self) -> None:
+        """Count the lines anew: some block has others than before."""
+        self._ends = list(accumulate(placed.count for placed in self.placed))
 
     @property
     def count(self) -> int:
@@ -58,7 +59,7 @@ class Document:
 
     def line(self, y: int) -> Line:
         i, within = self._find(y)
-        return self._placed[i].line(within, self._width)
+        return self.placed[i].line(within, self._width)
 
     def _find(self, y: int) -> tuple[int, int]:
         i = bisect_right(self._ends, y)
@@ -66,34 +67,34 @@ class Document:
 
     def row(self, y: int) -> Row | None:
         """The row that is that line, if it is one."""
-        return self._placed[self._find(y)[0]].row if 0 <= y < self.count else None
+        return self.placed[self._find(y)[0]].row if 0 <= y < self.count else None
 
     def unfold(self, y: int) -> bool:
         """Unfold what is folded at that line, or fold it; whether there was anything to do."""
         if not 0 <= y < self.count:
             return False
         i, within = self._find(y)
-        placed = self._placed[i]
+        placed = self.placed[i]
         if isinstance(placed.block, More):
-            self._placed[i : i + 1] = self._made(placed, placed.owner)
+            self.placed[i : i + 1] = self._made(placed, placed.owner)
             self._gone.append(placed)
         elif isinstance(placed.block, Fold) and placed.open:
             end = i + 1
-            while end < len(self._placed) and self._placed[end].under(placed):
+            while end < len(self.placed) and self.placed[end].under(placed):
                 end += 1
-            del self._placed[i + 1 : end]
+            del self.placed[i + 1 : end]
             placed.open = False
         elif isinstance(placed.block, Fold):
-            self._placed[i + 1 : i + 1] = self._made(placed, placed)
+            self.placed[i + 1 : i + 1] = self._made(placed, placed)
             placed.open = True
         elif not placed.grow(within):
             return False
-        self._count()
+        self.counted()
         return True
 
-    def _made(self, placed: _Placed, owner: _Placed | None) -> list[_Placed]:
+    def _made(self, placed: Placed, owner: Placed | None) -> list[Placed]:
         assert isinstance(placed.block, Fold | More)
-        made = [_Placed(block, owner) for block in placed.block.make()]
+        made = [Placed(block, owner) for block in placed.block.make()]
         for one in made:
             one.lay(self._width)
         return made
@@ -102,26 +103,26 @@ class Document:
         """Unfold what is unfolded in another one that is much like this one."""
         self.lay(other._width)
         unfolded, i = other._unfolded(), 0
-        while unfolded and i < len(self._placed):
-            mine = self._placed[i]
+        while unfolded and i < len(self.placed):
+            mine = self.placed[i]
             theirs = next((p for block, p in unfolded if block == mine.block), None)
             if theirs is None:
                 i += 1
             elif isinstance(mine.block, More):
-                self._placed[i : i + 1] = self._made(mine, mine.owner)
+                self.placed[i : i + 1] = self._made(mine, mine.owner)
                 self._gone.append(theirs)
             else:
                 if isinstance(mine.block, Fold):
-                    self._placed[i + 1 : i + 1] = self._made(mine, mine)
+                    self.placed[i + 1 : i + 1] = self._made(mine, mine)
                     mine.open = True
                 else:
                     theirs.owner = mine.owner
-                    self._placed[i] = theirs
+                    self.placed[i] = theirs
                 i += 1
-        self._count()
+        self.counted()
 
-    def _unfolded(self) -> list[tuple[Block, _Placed]]:
-        placed = [*self._gone, *(one for one in self._placed if one.open or one.grown)]
+    def _unfolded(self) -> list[tuple[Block, Placed]]:
+        placed = [*self._gone, *(one for one in self.placed if one.open or one.grown)]
         return [(one.block, one) for one in placed]
 
     def text(self) -> str:
@@ -129,20 +130,20 @@ class Document:
         return "\n".join(written(self.blocks)) + "\n"
 
 
-class _Placed:
+class Placed:
     """A block on the screen, with the lines that were made of it."""
 
-    def __init__(self, block: Block, owner: _Placed | None = None) -> None:
+    def __init__(self, block: Block, owner: Placed | None = None) -> None:
         self.block, self.owner = block, owner
         self.open = False
         self.limit = block.first if isinstance(block, Prose) else 0
         self.count = 1
         self._lines: list[Wrapped] = []
         self._flow: Flow | None = None
-        self._left = False
+        self.left = False
         self._rest = ""
 
-    def under(self, owner: _Placed) -> bool:
+    def under(self, owner: Placed) -> bool:
         above = self.owner
         while above is not None and above is not owner:
             above = above.owner
@@ -158,6 +159,8 @@ class _Placed:
         found = self.block.row if isinstance(self.block, Fold) else self.block
         if isinstance(found, Lazy):
             return found.make()
+        if isinstance(found, Prose) and found.call is not None:
+            return Row(call=found.call)
         return found if isinstance(found, Row) else None
 
     def lay(self, cells: int) -> None:
@@ -175,13 +178,13 @@ class _Placed:
     def _fill(self) -> None:
         assert self._flow is not None
         self._lines += self._flow.take(self.limit + SLACK + 1 - len(self._lines))
-        self._left = not self._flow.done
-        self.count = self.limit + 1 if self._left else max(1, len(self._lines))
-        self._rest = _rest(self._flow, self._lines[self.limit :]) if self._left else ""
+        self.left = not self._flow.done
+        self.count = self.limit + 1 if self.left else max(1, len(self._lines))
+        self._rest = _rest(self._flow, self._lines[self.limit :]) if self.left else ""
 
     def grow(self, within: int) -> bool:
         """Show more of a text, if that is what the line is for."""
-        if not self._left or within < self.count - 1:
+        if not self.left or within < self.count - 1:
             return False
         self.grow_to(self.limit + GROWS[self.limit > GROWS[0]])
         return True
@@ -190,10 +193,15 @@ class _Placed:
         self.limit = limit
         self._fill()
 
+    def texts(self, first: int) -> Iterator[str]:
+        """The lines of a text that are shown, from that one on, without what is left of them."""
+        shown = self._lines[first : self.limit if self.left else None]
+        return (plain(line.pieces) for line in shown)
+
     def line(self, within: int, cells: int) -> Line:
         block = self.block
         if isinstance(block, Prose):
-            if self._left and within == self.count - 1:
+            if self.left and within == self.count - 1:
                 return cut([(" " * block.margin, ""), (self._rest, "dim")], cells)
             return _margined(block, within, self._lines[within : within + 1])
         if isinstance(block, More):

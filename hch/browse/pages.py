@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -9,7 +10,8 @@ from textual.message import Message
 
 from hch.browse.canvas import Canvas
 from hch.browse.document import Document
-from hch.browse.lines import Line
+from hch.browse.finding import seek
+from hch.browse.lines import Line, marked
 
 
 class Pages(Canvas):
@@ -48,6 +50,7 @@ class Pages(Canvas):
     ) -> None:
         super().__init__(id=id, classes=classes)
         self.document = document or Document([])
+        self.highlight: re.Pattern[str] | None = None
 
     def turn(self, document: Document, like: Document | None = None, cursor: int = 0) -> None:
         """Show another document, unfolded as one that it is `like`, with the cursor there."""
@@ -69,7 +72,18 @@ class Pages(Canvas):
         return self.document.count
 
     def line(self, y: int, width: int) -> Line:
-        return self.document.line(y)
+        line = self.document.line(y)
+        return marked(line, self.highlight) if self.highlight else line
+
+    def seek(self, pattern: re.Pattern[str]) -> bool:
+        """Put the cursor on the first line that matches, unfolding it; whether one was found."""
+        if not self.count:
+            return False
+        found = seek(self.document, pattern)
+        if found is not None:
+            self.changed()
+            self.go(found)
+        return found is not None
 
     def action_open(self) -> None:
         """Unfold, or follow, what the cursor is on."""

@@ -3,7 +3,11 @@
               ┃ Which rivers cross the border?
      answer 2 ┃ The Rhône.
 
-Colours say the same as the margin, and a legend says what the colours are.
+Colours say the same as the margin, and a legend says what the colours are. As text, what is the
+prompt's own has no bar, and a line in which it meets something else is one for each of them:
+
+                Question:
+     question ┃↳Which rivers cross the border?
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len
 
-from hch.browse.blocks import BLANK, FIRST, Block, Prose, Row
+from hch.browse.blocks import BLANK, FIRST, GOES_ON, Block, Prose, Row
 from hch.browse.parts import Part, Parts
 from hch.browse.texts import Looks
 from hch.events import CallIntended
@@ -35,6 +39,9 @@ _STYLES = {
 
 _LABELS = {"prompt": "", "mark": "", "status": "", "context": "text", "sub-question": "asked"}
 """What the margin says, where that is not the origin itself."""
+
+PLAINLY = f"  ┃ from elsewhere, as named; else the prompt's own; {GOES_ON} the line goes on"
+"""The legend of a text without colours."""
 
 WIDEST = 14
 """The most cells of the margin's labels."""
@@ -73,4 +80,4 @@ def legend(used: set[str]) -> Prose:
     """What the colours say that occur."""
     unbroken = {style: f"■ {said}".replace(" ", "\xa0") for style, said in KINDS.items()}
     named = [Part(f"{said}   ", style) for style, said in unbroken.items() if style in used]
-    return Prose(tuple(named), "exact")
+    return Prose(tuple(named), "exact", plainly=PLAINLY)

@@ -1,8 +1,8 @@
 """One node in full, as text: what it was asked, what came back, what was sent for it.
 
 user
-       prompt ┃ Answer the question.
-   question ┃ Which rivers cross the border?
+              Question:
+   question ┃↳Which rivers cross the border?
 """
 
 from __future__ import annotations
@@ -16,15 +16,10 @@ from hch.browse.book import Book
 from hch.browse.calls import TOGETHER, think_blocks, thinks
 from hch.browse.lines import Line
 from hch.browse.marks import MARKS, STYLES, fit
-from hch.browse.prompted import dress
 from hch.browse.rows import state
 from hch.columns import NOBODY
 from hch.errors import UsageError
-from hch.events import CallIntended
-from hch.safe_text import one_line, safe_text
-
-NAMES = 14
-"""The cells of the names of a prompt's parts."""
+from hch.safe_text import one_line
 
 
 def numbered(book: Book, id: str) -> int:
@@ -68,7 +63,6 @@ def called(book: Book, node: int, *, prompts: bool) -> Iterator[str]:
     n = sum(1 for _, request in _steps(book, node) if request)
     for first in range(0, n, TOGETHER):
         for think in thinks(book, node, first, TOGETHER):
-            intent = next(iter(think.call.intents), None)
             blank = True
             for block in think_blocks(think, raw=True, folded=True):
                 prompt = isinstance(block, Fold) and block.key[0] == "prompt"
@@ -77,32 +71,8 @@ def called(book: Book, node: int, *, prompts: bool) -> Iterator[str]:
                 if blank:
                     yield ""
                 blank = block == BLANK
-                if prompt and isinstance(block, Fold) and intent is not None:
-                    yield from written([block.row])
-                    yield from sent(intent)
-                elif not blank:
+                if not blank:
                     yield from written([block])
-
-
-def sent(intent: CallIntended) -> Iterator[str]:
-    """Every message as sent, with the names of its parts where they begin."""
-    for role, message in intent.messages:
-        yield ""
-        yield f"  {one_line(role, 40)}"
-        names, line = list[str](), ""
-        for origin, body in message:
-            first, *rest = safe_text(body).split("\n")
-            names.append(dress(origin)[1])
-            line += first
-            for text in rest:
-                yield _named(names, line)
-                names, line = [], text
-        yield _named(names, line)
-
-
-def _named(names: list[str], line: str) -> str:
-    name = one_line("+".join(filter(None, dict.fromkeys(names))) or "prompt" * bool(names), NAMES)
-    return f"  {name:>{NAMES}} ┃ {line}".rstrip()
 
 
 def _steps(book: Book, node: int) -> list[tuple[int, int]]:

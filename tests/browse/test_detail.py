@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import count
 
@@ -104,15 +105,15 @@ async def test_a_question_is_shown_with_its_answer_and_its_figures() -> None:
     app = Looks(book_of(result))
     async with app.run_test(size=(80, 40)):
         lines = app.lines
-        assert lines[0] == "✓ answered, not clean   0  HCH_1"
+        assert lines[0] == "✓ 0  HCH_1   answered, not clean"
         assert "Question   from user" in lines
         assert "Text 1, sent along   from document:test, not trusted" in lines
         assert "  a map   with tabs" in lines
         assert "  In Europe, all of it." in lines
         spent, own = app.book.outline.spent(0), app.book.outline.own(0)
-        assert f"  spent {4:>10}{spent.tokens:>10.0f}{0:>10}{3:>10}" in lines
-        assert f"  own   {2:>10}{own.tokens:>10.0f}{0:>10}{1:>10}" in lines
-        assert "  grant   no limit  no limit  no limit  no limit" in lines
+        assert f"  spent {4:>10}{spent.tokens:>10.0f}{0:>12}{3:>10}" in lines
+        assert f"  own   {2:>10}{own.tokens:>10.0f}{0:>12}{1:>10}" in lines
+        assert "  grant   no limit  no limit    no limit  no limit" in lines
         assert "  player      factored@scripted" in lines
         app.detail.toggle_raw()
         assert r"  a map\twith tabs" in app.lines
@@ -128,9 +129,11 @@ async def test_sub_questions_lead_to_their_nodes_and_refusals_say_why() -> None:
             "Round 1: 3 questions",
             "  ✓ 0.1  Where is the Rhône? → **In Europe**, all of it.",
             "  ✓ 0.2  Where is the Rhine? → **In Europe**, all of it.",
-            "  – 0.3  Where is the Po? → a node may ask 2 questions in all",
+            "  – 0.3  refused",
+            "       Where is the Po?",
+            "       → a node may ask 2 questions in all",
         ]
-        await pilot.press("j", "enter", "G", "enter", "k", "enter")
+        await pilot.press("j", "enter", "G", "enter", "j", "k", "k", "k", "enter")
     assert app.sent == [
         ("node", app.book.outline.find("0.1")),
         ("node", app.book.outline.find("0.2")),
@@ -164,17 +167,14 @@ async def test_the_prompt_can_be_read_exactly_as_it_was_sent() -> None:
     app = Looks(book)
     async with app.run_test(size=(100, 40)):
         app.open(CALLS)
-        lines = app.detail.text().splitlines()
+        text = app.detail.text()
+    assert "■" not in text
+    read = re.sub(r"(?m)\n[^┃\n]{11}[┃ ]↳|^.{11}[┃ ] ?", "", text)
     for record in book.store.events(book.run, "CallIntended"):
         assert isinstance(record.event, CallIntended)
         if record.event.node == book.node(0).key:
             for message in record.event.sent():
-                sent = [f"  {line}".rstrip() for line in message.content.split("\n")]
-                assert any(
-                    lines[i : i + len(sent)] == sent
-                    for i, line in enumerate(lines)
-                    if line == sent[0]
-                )
+                assert message.content in read
 
 
 async def test_of_many_calls_the_prompts_are_folded_and_the_first_ten_shown() -> None:
@@ -203,7 +203,7 @@ async def test_a_call_that_was_given_up_says_so() -> None:
     model = ScriptedModel(lambda request: refused, failures=failing("http 500", 1))
     app = Looks(book_of(ask(model, depth=0)))
     async with app.run_test(size=(80, 30)):
-        assert app.lines[0] == "✗ failed   0  HCH_0"
+        assert app.lines[0] == "✗ 0  HCH_0   failed"
         assert "no such model" in "\n".join(app.lines)
         app.open(CALLS)
         assert app.lines[0] == "✗ Call 1  direct"
@@ -263,7 +263,7 @@ async def test_a_try_that_a_check_rejects_is_marked() -> None:
     book = book_of(ask(ScriptedModel(say), strategy="verify/direct", depth=0))
     app = Looks(book, "0.1")
     async with app.run_test(size=(80, 30)):
-        assert app.lines[0] == "! answered, but a check rejects it   0.1  HCH_0"
+        assert app.lines[0] == "! 0.1  HCH_0   answered, but a check rejects it"
         app.open(LINEAGE)
         assert any(line.startswith("! 0.1  HCH_0 try") for line in app.lines)
 

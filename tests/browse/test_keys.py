@@ -37,6 +37,7 @@ from hch.browse.reading import Reading
 from hch.browse.runs import Runs
 from hch.browse.seeking import Seeking
 from hch.browse.tree import Tree
+from hch.events import CallFinished, CallIntended
 from hch.stores.sqlite import SqliteStore
 from tests.browse.runs_to_see import EXAMPLES, example, reading
 from tests.commands.seat import Seat
@@ -358,7 +359,7 @@ async def test_the_other_pane(
 async def test_tab_question(key: str, store: SqliteStore, rivers: str) -> None:
     async with reading(store, rivers, keys=("4", key)) as reader:
         assert "[1 Question]" in reader.node[0]
-        assert "✓ answered, not clean   0  HCH_3" in reader.node[1]
+        assert "✓ 0  HCH_3   answered, not clean" in reader.node[1]
 
 
 @pressing(Panes, "tab(2)")
@@ -410,7 +411,7 @@ async def test_it_follows_what_a_line_leads_to(key: str, store: SqliteStore, riv
         assert "✓ HCH_2  Where does the" in reader.row
         await reader.press("3", "enter", key)
         assert isinstance(reader.app.screen, CallScreen)
-        assert "Call 1" in reader.lines[0]
+        assert "  call 1 of 2" in reader.head
 
 
 @pressing(Pages, "unfold")
@@ -431,6 +432,61 @@ async def test_back_from_a_call(key: str, store: SqliteStore, rivers: str) -> No
         await reader.press(key)
         assert reader.panes.looking
         assert "[3 Calls]" in reader.node[0]
+
+
+@pytest.fixture
+def consulted(runs: dict[str, str]) -> str:
+    """A run whose root made several calls."""
+    return runs["consult-failed"]
+
+
+@pressing(CallScreen, "other(1)")
+async def test_the_next_call(key: str, store: SqliteStore, consulted: str) -> None:
+    async with reading(store, consulted, keys=("3", "tab", "enter")) as reader:
+        await reader.press(key)
+        assert "  call 2 of " in reader.head
+        await reader.press(*[key] * 9)
+        assert reader.foot.startswith(" this is its last call")
+
+
+@pressing(CallScreen, "other(-1)")
+async def test_the_call_before(key: str, store: SqliteStore, consulted: str) -> None:
+    async with reading(store, consulted, keys=("3", "tab", "enter")) as reader:
+        await reader.press("right_square_bracket", key)
+        assert "  call 1 of " in reader.head
+        await reader.press(key)
+        assert reader.foot.startswith(" this is its first call")
+
+
+@pressing(CallScreen, "raw")
+async def test_a_call_raw_or_rendered(key: str, store: SqliteStore, consulted: str) -> None:
+    async with reading(store, consulted, (120, 60), keys=("3", "tab", "enter")) as reader:
+        rendered = reader.lines
+        await reader.press(key)
+        assert reader.head.endswith("raw")
+        assert any("↵" in line for line in reader.lines)
+        await reader.press(key)
+        assert reader.lines == rendered
+
+
+@pressing(CallScreen, "copy")
+async def test_copy_the_prompt(key: str, store: SqliteStore, rivers: str) -> None:
+    async with reading(store, rivers, keys=("3", "tab", "enter")) as reader:
+        await reader.press(key)
+        assert reader.foot.startswith(" copied ")
+        intent = next(store.events(rivers, "CallIntended")).event
+        assert isinstance(intent, CallIntended)
+        sent = (f"{message.role}:\n{message.content}" for message in intent.sent())
+        assert reader.app.clipboard == "\n\n".join(sent)
+
+
+@pressing(CallScreen, "copy_reply")
+async def test_copy_the_reply(key: str, store: SqliteStore, rivers: str) -> None:
+    async with reading(store, rivers, keys=("3", "tab", "enter")) as reader:
+        await reader.press(key)
+        done = next(store.events(rivers, "CallFinished")).event
+        assert isinstance(done, CallFinished)
+        assert reader.app.clipboard == done.text
 
 
 @pressing(Seeking, "search")
@@ -536,13 +592,20 @@ async def test_filter_the_runs(key: str, store: SqliteStore) -> None:
         assert "What is ((2+3)" in reader.lines[1]
 
 
-@pressing(Listing, "back")
-async def test_back_from_the_runs(key: str, store: SqliteStore) -> None:
+@pressing(Listing, "clear")
+async def test_show_all_runs_again(key: str, store: SqliteStore) -> None:
     async with reading(store, keys=("f",)) as reader:
         await reader.write("script")
         await reader.press(key)
         assert "4 runs" in reader.head
+        await reader.press(key)
+        assert reader.foot.startswith(" q ends")
         assert reader.app.is_running
+
+
+@pressing(Listing, "back")
+async def test_back_from_the_runs(key: str, store: SqliteStore) -> None:
+    async with reading(store) as reader:
         await reader.press(key)
         assert not reader.app.is_running
 
@@ -624,6 +687,22 @@ def test_open_it_in_a_pager(key: str, seat: Seat) -> None:
     seat.type("\x03")
     seat.rest()
     assert (seat.code, seat.sane) == (0, True)
+
+
+@pressing(CallScreen, "outside")
+def test_open_a_call_in_a_pager(key: str, rivers: str, home: Path) -> None:
+    words = ("browse", rivers, "--store", "runs.db")
+    env = {"PAGER": "sh -c 'sed s/^/PAGED:/; exit 3'", "PYTHONPATH": str(DOCS.parents[1])}
+    with Seat(*words, **env) as seat:
+        seat.until("HCH_3")
+        seat.type("3\t\r")
+        seat.until("call 1 of")
+        seat.type(TYPED[key])
+        seat.until("PAGED:Prompt as sent")
+        seat.until("sh ended with 3")
+        seat.type("\x03")
+        seat.rest()
+        assert (seat.code, seat.sane) == (0, True)
 
 
 @pressing(Leaving, "quit")

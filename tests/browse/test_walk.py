@@ -25,7 +25,7 @@ from hch.events import (
 )
 from hch.rates import Rate
 from hch.stores.sqlite import SqliteStore
-from hch.words import dollars, seconds, short, tokens
+from hch.words import dollars, exactly, seconds, short, tokens
 from tests.browse.runs_to_see import THEN, Reader, example, reading
 from tests.commands.terminal import hch
 from tests.stores.samples import finished, intended, opened, price, started, words
@@ -45,7 +45,7 @@ ELSEWHERE = re.compile(r" *(?P<mark>[↺–·]) (?:…and (?P<more>[\d,]+) more)
 """A row of a question for which there is no node, or not there."""
 
 ROUND = re.compile(r" *[▾▸] round \d+ \((?P<n>\d+) questions\)")
-TITLE = re.compile(r"│(?P<mark>\S) (?P<said>.+?)   (?P<id>[\d.]+)  HCH_(?P<level>\d+)")
+TITLE = re.compile(r"│(?P<mark>\S) (?P<id>[\d.]+)  HCH_(?P<level>\d+)   (?P<said>.+)")
 SAID = {"doubted": "answered, but a check rejects it", "open": "has not ended"}
 
 
@@ -102,7 +102,7 @@ class Told:
         below = any(ask["node"] in self.wrong for ask in node["asks"])
         if id in self.wrong:
             said += ", wrong, and so is something below it" if below else ", wrong"
-        return MARKS[status][0], said, id, str(node["level"])
+        return MARKS[status][0], id, str(node["level"]), said
 
     def below(self, id: str) -> int:
         return sum(other.startswith(f"{id}.") for other in self.nodes)
@@ -134,7 +134,7 @@ class Told:
 
     def amounts(self, id: str, *, own: bool = False) -> list[str]:
         spent = self.spent(id, own=own)
-        paid = dollars(spent["microusd"]) if spent["microusd"] else "0"
+        paid = exactly(spent["microusd"]) if spent["microusd"] else "0"
         calls, used, nodes = (_amount(spent[unit]) for unit in ("calls", "tokens", "nodes"))
         return [calls, used, paid, nodes]
 
