@@ -66,8 +66,18 @@ RUN_MARKS = {
 LONGEST = 18
 """The cells of a term that has its meaning beside it."""
 
-SCROLLING = ("scroll_", "page_")
-"""How the actions begin that scroll every widget, also where there is nothing to scroll."""
+LEFT_OUT = ("scroll_", "page_", "app.focus_", "screen.copy_text", "copy_selected_text")
+"""How the actions of every widget begin that are no use here."""
+
+WORDED = {
+    "command_palette": "all actions by name",
+    "cursor_left": "a character back",
+    "cursor_right": "a character on",
+    "delete_left": "delete the character before",
+    "delete_right": "delete the character under it",
+    "submit": "enter the line",
+}
+"""What Textual's own actions are called here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +168,12 @@ def _bound(screen: Screen[Any]) -> list[tuple[DOMNode, str, str, Binding]]:
     """
     found: dict[tuple[DOMNode, str], tuple[list[str], Binding]] = {}
     for key, (node, binding, enabled, _) in screen.active_bindings.items():
-        if enabled and binding.description and not binding.action.startswith(SCROLLING):
+        if enabled and binding.description and not binding.action.startswith(LEFT_OUT):
             keys, _ = found.setdefault((node, binding.action), ([], binding))
             keys.append(binding.key_display or KEYS.get(key, key))
     nodes = list(dict.fromkeys(node for node, _ in found))
     rows = [
-        (node, ", ".join(sorted(keys, key=_plainness)), _in_words(binding.description), binding)
+        (node, ", ".join(sorted(keys, key=_plainness)), _in_words(binding), binding)
         for (node, _), (keys, binding) in found.items()
     ]
     return sorted(rows, key=lambda row: (nodes.index(row[0]), _declared(row[0], row[3].action)))
@@ -183,9 +193,10 @@ def _plainness(key: str) -> tuple[bool, int]:
     return not key.isascii(), len(key)
 
 
-def _in_words(description: str) -> str:
+def _in_words(binding: Binding) -> str:
     """As ours are written, where it is Textual's."""
-    return description[:1].lower() + description[1:] if description[1:2].islower() else description
+    said = WORDED.get(binding.action.removeprefix("app."), binding.description)
+    return said[:1].lower() + said[1:] if said[1:2].islower() else said
 
 
 def _keys(screen: Screen[Any]) -> list[Section]:

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from hch.browse.canvas import Canvas
 from hch.browse.prompting import Bar
 from hch.browse.runs import RunPane, Runs
 from hch.browse.strips import OneLine
@@ -24,7 +25,8 @@ class Listing(Screen[str | None]):
     """Lists runs; ends with the one that was chosen, or with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "back", "end"),
+        Binding("escape", "clear", "show all runs again"),
+        Binding("q", "back", "end"),
         Binding("slash,f", "filter", "show only runs with these words"),
     ]
 
@@ -36,6 +38,7 @@ class Listing(Screen[str | None]):
     def compose(self) -> ComposeResult:
         yield RunPane(self.store.place)
         yield Bar()
+        yield OneLine(id="about")
         yield OneLine(id="foot")
 
     @property
@@ -63,11 +66,17 @@ class Listing(Screen[str | None]):
             self.runs.fill(rows, self._current)
             self.tell("")
 
+    @on(Canvas.Moved)
+    @on(Runs.Listed)
+    def _says_more(self) -> None:
+        self.query_one("#about", OneLine).say([(self.runs.about, "dim")])
+
     def action_back(self) -> None:
-        if self.runs.wanted:
-            self.runs.filter("")
-        else:
-            self.dismiss(None)
+        self.dismiss(None)
+
+    def action_clear(self) -> None:
+        self.tell("" if self.runs.wanted else "q ends")
+        self.runs.filter("")
 
     def action_filter(self) -> None:
         self.query_one(Bar).ask("runs", "runs with", self.runs.wanted)

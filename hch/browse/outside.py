@@ -33,13 +33,14 @@ PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
 
 
 def copy(app: App[Any], text: str) -> str:
-    """Put a text on the clipboard of the terminal (OSC 52); what to say of it."""
+    """Send a text to the clipboard of the terminal (OSC 52), which tells nothing; what to say."""
     data = safe_text(text).encode()
     part = data[:AT_MOST].decode(errors="ignore")
     app.copy_to_clipboard(part)
     if len(data) > AT_MOST:
-        return f"copied the first {short(AT_MOST)} bytes of {short(len(data))}: o opens all of it"
-    return f"copied {count(len(part), 'character')}"
+        part_of = f"the first {short(AT_MOST)} bytes of {short(len(data))}"
+        return f"sent {part_of} to the terminal's clipboard: o opens all of it"
+    return f"sent {count(len(part), 'character')} to the terminal's clipboard"
 
 
 def opened(app: App[Any], text: str, ending: str = ".txt") -> str | None:

@@ -80,7 +80,7 @@ class Bar(Horizontal):
         return self.has_class("asking")
 
     def ask(self, kind: str, label: str, text: str = "") -> None:
-        """Show the line and type there, in place of `text`; `kind` comes back with what was typed."""
+        """Show the line; what is typed replaces `text`, and comes back with its `kind`."""
         self.kind, self._at, self._draft = kind, len(self._typed.get(kind, ())), text
         self.query_one("#label", Static).update(one_line(label))
         self._put(text)

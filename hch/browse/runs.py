@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, ClassVar
 
 from rich.cells import cell_len
@@ -18,11 +16,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from hch.browse.canvas import Canvas
+from hch.browse.entries import Entry, entry_of, played
 from hch.browse.lines import Line, Piece, cut, plain
 from hch.browse.marks import MARKS, STYLES, fit
 from hch.keeping import RunRow
 from hch.safe_text import one_line
-from hch.words import count, dollars, seconds, short
+from hch.words import count
 
 RUNNING, IMPORTED, CURRENT = "▶", "⇣", "›"
 """What marks a run that is going on, one that comes from elsewhere, and the one that is open."""
@@ -30,15 +29,15 @@ RUNNING, IMPORTED, CURRENT = "▶", "⇣", "›"
 QUESTION = 32
 """The cells that a question should have."""
 
-WIDEST = 30
-"""The most cells of who played."""
-
 FIGURES = ("nodes", "tokens", "cost", "time")
 ORDER = ("when", "mark", "status", "question", "model", "strategy", "depth", *FIGURES)
 """The columns; figures end at their right, all others but the depth begin at their left."""
 
-DROPPED = ("depth", "strategy", "nodes", "time", "model", "tokens", "status")
-"""The columns in the order they go; the rest stays."""
+DROPPED = ("depth", "time", "nodes", "tokens", "status", "model", "strategy")
+"""The columns in the order they go; the rest stays. Who played gets narrow before it goes."""
+
+NARROW = 10
+"""The cells that who played has at least."""
 
 SORTS: dict[str, Callable[[RunRow], Any]] = {
     "newest": lambda row: -row.started,
@@ -49,15 +48,6 @@ SORTS: dict[str, Callable[[RunRow], Any]] = {
     "question": lambda row: row.question[:200].casefold(),
 }
 """By name: what a sort goes by."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A run as its row says it: safe texts by column, and the text that a filter looks through."""
-
-    row: RunRow
-    cells: dict[str, str]
-    searched: str
 
 
 class Runs(Canvas):
@@ -105,7 +95,7 @@ class Runs(Canvas):
         """List these runs; `current` is the one that is open, and where the cursor begins."""
         known = {entry.row: entry for entry in self._entries}
         here = self.chosen if self._entries else current
-        self._entries = [known.get(row) or _entry(row) for row in rows]
+        self._entries = [known.get(row) or entry_of(row) for row in rows]
         self._current = current
         self._list(here)
 
@@ -118,6 +108,14 @@ class Runs(Canvas):
     def chosen(self) -> str | None:
         """The run under the cursor."""
         return self._listed[self.cursor].row.run if self._listed else None
+
+    @property
+    def about(self) -> str:
+        """The id of the run under the cursor, and who played, as `--at` takes it; safe."""
+        if not self._listed:
+            return ""
+        row = self._listed[self.cursor].row
+        return one_line(f"{row.run} {' '.join(played(row.players))}", 1000)
 
     def heading(self, cells: int) -> Line:
         """The line above the rows: what the columns are, how many runs, by what they are sorted."""
@@ -194,7 +192,13 @@ class Runs(Canvas):
             return self._columns
         sizes = dict(self._sizes)
         for title in DROPPED:
-            if sum(size + 2 for size in sizes.values()) + 4 + QUESTION > cells:
+            over = sum(size + 2 for size in sizes.values()) + 4 + QUESTION - cells
+            for name in ("model", "strategy") if title in {"model", "strategy"} else ():
+                if over > 0 and name in sizes:
+                    narrow = max(min(NARROW, sizes[name]), sizes[name] - over)
+                    over -= sizes[name] - narrow
+                    sizes[name] = narrow
+            if over > 0:
                 sizes.pop(title, None)
         rest = cells - 4 - sum(size + 2 for size in sizes.values())
         sizes |= {"mark": 2, "question": max(8, rest - 2)}
@@ -203,10 +207,8 @@ class Runs(Canvas):
         return self._columns
 
     def _marks(self, entry: Entry) -> Line:
-        mark, style = _mark(entry.row.status)
-        second = CURRENT if entry.row.run == self._current else IMPORTED
-        shown = second if entry.row.imported or second == CURRENT else " "
-        return [(mark, style), (shown, "info")]
+        current = CURRENT if entry.row.run == self._current else " "
+        return [_mark(entry.row.status), (current, "info"), (_brought(entry.row), "info")]
 
 
 class RunPane(Vertical):
@@ -244,32 +246,8 @@ class Heading(Widget):
         return strip.adjust_cell_length(self.size.width, base)
 
 
-def _entry(row: RunRow) -> Entry:
-    specs = list(dict.fromkeys(row.players))
-    models = dict.fromkeys(spec.partition("@")[2].partition(",")[0] for spec in specs)
-    strategies = dict.fromkeys(spec.partition("@")[0] for spec in specs)
-    cells = {
-        "when": _when(row.started),
-        "status": one_line(row.status, 12),
-        "question": one_line(row.question, 300),
-        "model": fit(one_line(", ".join(filter(None, models)), 80), WIDEST),
-        "strategy": fit(one_line(", ".join(filter(None, strategies)), 80), WIDEST),
-        "depth": str(len(row.players) - 1),
-        "nodes": short(row.nodes),
-        "tokens": short(row.tokens),
-        "cost": dollars(row.microusd) if row.microusd else "",
-        "time": seconds(row.seconds),
-    }
-    known = (row.question, *specs, row.status, row.run, "imported" if row.imported else "")
-    return Entry(row, cells, "\n".join(known).casefold())
-
-
-def _when(started: float) -> str:
-    """Local time: of today the hour, of this year the day, else the date."""
-    at, now = datetime.fromtimestamp(started).astimezone(), datetime.now().astimezone()
-    if at.date() == now.date():
-        return at.strftime("%H:%M")
-    return at.strftime("%d %b %H:%M" if at.year == now.year else "%Y-%m-%d")
+def _brought(row: RunRow) -> str:
+    return IMPORTED if row.imported else " "
 
 
 def _mark(status: str) -> Piece:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit, Option
 
@@ -36,7 +36,12 @@ def browse(
         str | None, Option(metavar="ID", help="Open this node, as hch show --json names it.")
     ] = None,
     theme: Annotated[
-        Literal["dark", "light"] | None, Option(metavar="dark|light", help="The colours. [dark]")
+        str | None,
+        Option(
+            metavar="dark|light",
+            help="The colours. [dark]",
+            autocompletion=lambda: ["dark", "light"],
+        ),
     ] = None,
     store: Annotated[
         str | None,
@@ -71,7 +76,9 @@ def browse(
     """
     from hch.compose import HCH
 
-    check_filled(RUN=run, node=node, store=store)
+    check_filled(RUN=run, node=node, theme=theme, store=store)
+    if theme not in (None, "dark", "light"):
+        raise UsageError(f"no theme is called {theme}: it is dark or light")
     _check_terminal()
     with closing(HCH(store=store).kept_in) as kept_in:
         row = find(kept_in, run)

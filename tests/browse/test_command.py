@@ -61,6 +61,10 @@ def test_what_is_not_there_is_said_before_anything_is_drawn(run: str) -> None:
     assert node == f"run {run} has no node 7.7: hch show --json names them"
 
 
+def test_another_theme_is_refused() -> None:
+    assert said("--theme", "pink", code=2) == "no theme is called pink: it is dark or light"
+
+
 def test_an_empty_store_says_how_to_make_a_run() -> None:
     text = "there are no runs in empty.db yet: make one with hch ask"
     assert said("--store", "empty.db", code=2) == text

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hch.browse.filters import TYPED, WORDS, Filter, parse
+from hch.browse.facts import WORDS
+from hch.browse.filters import TYPED, Filter, parse
+from hch.browse.timeline import Timeline
 from hch.columns import BALLOT, DOUBTED, STATUSES
 from hch.errors import UsageError
 from hch.outline import Outline
@@ -43,6 +45,8 @@ def slow(outline: Outline, node: int, condition: str) -> bool:
         "problem": outline.problem(node),
         "unclean": not outline.clean(node),
         "retried": outline.retries[node] > 0,
+        "refused": any(outline.refused[a] for a in outline.asks(node)),
+        "critical": Timeline(outline).critical(node),
     }
     if condition in words:
         return words[condition]
@@ -142,6 +146,15 @@ def test_all_that_the_help_shows_can_be_typed(typed):
     some = outline()
     assert len(parse(typed).apply(some)) == some.n
     assert parse(typed).describe()
+
+
+def test_what_is_known_to_be_wrong_is_given():
+    some = outline()
+    wrong = {some.opened[1], some.opened[4]}
+    assert list(parse("wrong").apply(some, wrong)) == [0, 1, 0, 0, 1, 0, 0]
+    assert list(parse("!wrong level=1").apply(some, wrong)) == [0, 0, 0, 0, 0, 0, 0]
+    assert sum(parse("wrong").apply(some)) == 0
+    assert parse("WRONG !failed").describe() == "wrong, not failed"
 
 
 def test_every_word_is_in_the_help():

@@ -88,6 +88,8 @@ async def test_help_has_the_keys_of_what_has_the_focus_first() -> None:
         assert keys["keys and marks"] == "?"
         assert own[1].split() == ["[", "the", "[red]sibling[/]", "before"]
         assert any("keys and marks" in line for line in common)
+        assert keys["all actions by name"] == "ctrl+p"
+        assert not any("focus" in line or "selected" in line for line in own + common)
         assert not any("Scroll" in line or line.strip().startswith("x ") for line in said)
 
 

@@ -112,9 +112,9 @@ def test_an_editors_terminal_that_goes_leaves_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("The Rhône", "copied 9 characters"),
-        ("one", "copied 3 characters"),
-        ("@long", "copied the first 100k bytes of 200k: o opens all of it"),
+        ("The Rhône", "sent 9 characters to the terminal's clipboard"),
+        ("one", "sent 3 characters to the terminal's clipboard"),
+        ("@long", "sent the first 100k bytes of 200k to the terminal's clipboard: o"),
     ],
 )
 def test_a_text_is_copied_to_the_terminals_clipboard(text: str, says: str, tmp_path: Path) -> None:
@@ -132,6 +132,6 @@ def test_a_text_is_copied_to_the_terminals_clipboard(text: str, says: str, tmp_p
 def test_a_copied_text_steers_no_shell_it_is_pasted_into(tmp_path: Path) -> None:
     with app(tmp_path, TEXT=TEXTS["a text that steers"]) as seat:
         seat.type("c")
-        seat.until("copied")
+        seat.until("sent")
         [sent] = re.findall(rb"\x1b\]52;c;([^\x07]*)\x07", seat.seen)
         assert b64decode(sent).decode() == safe_text(TEXTS["a text that steers"])

@@ -64,6 +64,18 @@ async def test_escape_leaves() -> None:
         assert not app.bar.asking
 
 
+async def test_what_is_typed_replaces_what_was_typed_before() -> None:
+    app = Asks()
+    async with app.run_test() as pilot:
+        app.bar.ask("search", "/", "rivers")
+        await pilot.press("enter")
+        app.bar.ask("search", "/", "rivers")
+        await pilot.press("right", "s", "enter")
+        app.bar.ask("search", "/", "rivers")
+        await pilot.press(*"sea", "enter")
+        assert [text for _, text in app.sent] == ["rivers", "riverss", "sea"]
+
+
 async def test_up_and_down_walk_what_was_entered_of_the_kind() -> None:
     app = Asks()
     async with app.run_test() as pilot:

@@ -119,7 +119,22 @@ async def test_columns_go_where_it_is_narrow_and_no_line_is_too_long(cells: int)
             assert plain(lines[1]).split()[1] == "✓"
             assert FIRST.question in plain(lines[1])
             assert "$3.000" in plain(lines[3]) or "$3.00" in plain(lines[3])
-        assert ("tokens" in plain(lines[0])) == (cells >= 80)
+        assert ("strategy" in plain(lines[0])) == (cells >= 80)
+        assert ("model" in plain(lines[0])) == (cells >= 80)
+        assert ("tokens" in plain(lines[0])) == (cells >= 120)
+
+
+async def test_two_runs_of_a_question_are_told_apart() -> None:
+    app = Lists([FIRST, replace(FIRST, run="b", players=("vote,k=3/script",), imported=True)], "b")
+    async with app.run_test(size=(80, 24)) as pilot:
+        runs = app.pane.runs
+        one, two = shown(runs, 80)
+        assert "direct" in one
+        assert "vote,k=3" in two
+        assert two.split()[1] == "✓›⇣"
+        assert runs.about == "b vote,k=3/script"
+        await pilot.press("k")
+        assert runs.about == f"{FIRST.run} 0={FIRST.players[0]} 1={FIRST.players[1]}"
 
 
 async def test_s_sorts_by_each_figure_and_the_heading_says_so() -> None:
