@@ -373,3 +373,59 @@ async def test_no_payload_reaches_the_terminal(start: int) -> None:
                     shown = "\n".join(app.lines)
                     assert not raw_controls(shown.encode())
                     assert not raw_controls(app.detail.text().encode())
+
+
+async def test_a_question_without_a_node_is_shown_whole_and_leads_to_its_asker() -> None:
+    long = "Where is the Po, and " + "how long is it, " * 40 + "and why?"
+
+    def say(request: Request) -> str:
+        form = request.form and request.form.name
+        return decomposition("Where?", "When?", long) if form == "Decomposition" else "so"
+
+    app = Looks(book_of(ask(say, strategy="factored", depth=1, fanout=2)))
+    async with app.run_test(size=(60, 40)) as pilot:
+        app.open(PARTS)
+        assert long in " ".join(" ".join(app.lines).split())
+        position = app.book.outline.asks(0)[2]
+        app.detail.show_ask(app.book, position)
+        assert app.lines[0] == "– 0.3  refused"
+        assert long in " ".join(" ".join(app.lines).split())
+        assert "  a node may ask 2 questions in all" in app.lines
+        assert "  round       1" in app.lines
+        assert app.detail.text().startswith("– 0.3  refused\n")
+        app.detail.pages.go(app.where("asked by"))
+        await pilot.press("enter")
+        app.open(CALLS)
+        assert app.lines[0] == "✓ Call 1  factored/decompose"
+    assert app.sent == [("node", 0)]
+
+
+async def test_any_line_of_what_a_call_took_leads_to_it() -> None:
+    app = Looks(book_of(ask(rivers, strategy="factored", depth=1, fanout=2)))
+    async with app.run_test(size=(100, 40)) as pilot:
+        app.open(CALLS)
+        for label in ("model", "attempt 1", "tokens", "sampling"):
+            app.detail.pages.go(app.where(f"  {label} "))
+            await pilot.press("enter")
+    assert app.sent == [("call", 0)] * 4
+
+
+async def test_a_search_marks_lines_and_goes_to_the_first_one() -> None:
+    said = "\n".join(f"line {i} of the map" for i in range(300))
+    app = Looks(book_of(ask(lambda request: said, depth=0)))
+    async with app.run_test(size=(60, 20)):
+        pages = app.detail.pages
+        pages.highlight = re.compile("of the")
+        y = app.where("line 3 of")
+        assert ("of the", "hit") in pages.line(y, pages.room)
+        assert pages.seek(re.compile("line 5 of"))
+        assert pages.cursor == app.where("line 5 of")
+        assert pages.seek(re.compile("line 290 of"))
+        assert "line 290 of" in app.lines[pages.cursor]
+        assert not pages.seek(re.compile("no such thing"))
+        app.open(EVENTS)
+        folded = len(app.lines)
+        assert not pages.seek(re.compile("no such thing"))
+        assert len(app.lines) == folded
+        assert pages.seek(re.compile('"max_tokens"'))
+        assert '"max_tokens"' in app.lines[pages.cursor]

@@ -182,3 +182,18 @@ def test_texts_are_safe_where_they_are_given_away() -> None:
         shown = laid(prose(payload.text), Row(text=payload.text)).text()
         assert not raw_controls(shown.encode())
         assert safe_text(payload.text).split("\n")[0].strip() in shown
+
+
+def test_a_prompt_as_text_tells_what_is_its_own() -> None:
+    parts = (Part("Question: "), Part("Why?\n\nOr how?", "", "question"), Part("!\n\nGo on.\n"))
+    assert laid(Prose(parts, "exact", 2, gutter=9)).text().split("\n") == [
+        "             Question: ",
+        "  question ┃↳Why?",
+        "           ┃",
+        "           ┃ Or how?",
+        "            ↳!",
+        "",
+        "             Go on.",
+        "",
+        "",
+    ]
