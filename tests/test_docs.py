@@ -105,6 +105,8 @@ def folder(home: Path) -> Path:
     script.chmod(0o755)
     for name in ("a.txt", "b.txt", "notes.txt", "report.txt"):
         (home / name).write_text("The Rhine crosses both.\n")
+    (home / "traces").mkdir(exist_ok=True)
+    (home / "traces" / "examples").symlink_to(ROOT / "traces" / "examples")
     if WEIGHTS:
         (home / "weights.gguf").symlink_to(WEIGHTS)
     return home

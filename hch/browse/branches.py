@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container
 from enum import Enum
 from itertools import compress
@@ -9,7 +10,7 @@ from itertools import compress
 from hch.browse.book import Book
 from hch.browse.canvas import Canvas
 from hch.browse.folding import Branch, View
-from hch.browse.lines import Line
+from hch.browse.lines import Line, marked
 from hch.browse.openness import ALL, CLOSED, Key
 from hch.browse.places import Place, find, place
 from hch.browse.rows import Figures, Row, line, rows, sizes
@@ -49,6 +50,7 @@ class Branches(Canvas):
         self.own = False
         self.timeline: Timeline | None = None
         self.hits: Container[int] = ()
+        self.highlight: re.Pattern[str] | None = None
         self._state: dict[Key, int] = {}
         self._whole: View | None = None
         self._shown: bytearray | None = None
@@ -164,16 +166,20 @@ class Branches(Canvas):
         assert self.view is not None
         opens = self.view.opens(branch)
         mark = "  " if not opens else "▸ " if branch.state == CLOSED else "▾ "
-        if branch.item.node in self.hits and branch.item.kind in {"node", "same"}:
-            mark = f"{mark[0]}»"
-        lead = "  " * branch.depth + mark
+        is_hit = branch.item.node in self.hits and branch.item.kind in {"node", "same"}
+        lead = "  " * branch.depth + (f"{mark[0]}»" if is_hit else mark)
+        found = self._drawn(branch, row, lead, width)
+        return marked(found, self.highlight) if is_hit and self.highlight else found
+
+    def _drawn(self, branch: Branch, row: Row, lead: str, width: int) -> Line:
         if self.timeline is None:
             return line(row, lead, width, self._columns(width), marked=width >= SAID)
         text = int(width * TEXT)
         bar: Line = []
         if branch.item.kind in {"node", "same"}:
             bar = self.timeline.bar(branch.item.node, width - text - 1)
-        return [*line(row, lead, text, (0, 0, 0, 0), marked=text >= SAID), (" ", ""), *bar]
+        said = line(row, lead, text, (0, 0, 0, 0), marked=text >= SAID)
+        return [*said, (" ", ""), *bar]
 
     def _columns(self, width: int) -> tuple[int, ...]:
         if self._sized[:2] != (self.outline, width):

@@ -99,8 +99,15 @@ def _shown(command: Sequence[str], text: str, ending: str | None) -> str | None:
         except OSError as error:
             return f"{name} cannot be run: {error.strerror or error}"
     if code < 0:
-        return f"{name} was ended by {signal.Signals(-code).name}"
+        return f"{name} was ended by {_signal(-code)}"
     return f"{name} ended with {code}" if code else None
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one that has no name
+        return f"signal {number}"
 
 
 @contextmanager

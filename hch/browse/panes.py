@@ -28,6 +28,9 @@ from hch.words import seconds
 WIDE = 100
 """The columns from which on tree and node stand side by side."""
 
+UNASKED = {"refused", "queued", "more"}
+"""The rows that have no node."""
+
 
 class Panes(Screen[None]):
     """Shows one run. Where it is narrow the node is a page of its own."""
@@ -100,8 +103,12 @@ class Panes(Screen[None]):
     def look(self) -> None:
         """Show the node under the cursor, where there is room for it."""
         if self.detail.display:
+            branch = self.rows.branch
             try:
-                self.detail.show(self.book, self.node)
+                if branch is not None and branch.item.kind in UNASKED:
+                    self.detail.show_ask(self.book, *branch.item.positions)
+                else:
+                    self.detail.show(self.book, self.node)
             except HchError as error:
                 self.tell(str(error))
 
@@ -199,6 +206,7 @@ class Panes(Screen[None]):
         self.filter = ""
         self.rows.only(None)
         self.head()
+        self.look()
 
     def action_raw(self) -> None:
         self.detail.toggle_raw()

@@ -26,7 +26,7 @@ from hch.words import count
 RUNNING, IMPORTED, CURRENT = "▶", "⇣", "›"
 """What marks a run that is going on, one that comes from elsewhere, and the one that is open."""
 
-QUESTION = 32
+QUESTION = 33
 """The cells that a question should have."""
 
 FIGURES = ("nodes", "tokens", "cost", "time")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from threading import Event
 
 from hch.browse.book import Book
 from hch.search import Finder, nodes
+from hch.wanted import Wanted
 
 
 class Searching:
@@ -41,6 +43,12 @@ class Searching:
         self.text, self.partial = text, self._taken < self.book.outline.last
         hits = self._finder.find(text) if self._finder else []
         self.found = nodes(self.book.outline, hits)
+
+    @property
+    def pattern(self) -> re.Pattern[str] | None:
+        """What finds the words of the search in a line."""
+        words = Wanted.of(self.text).words
+        return re.compile("|".join(map(re.escape, words)), re.IGNORECASE) if words else None
 
     def after(self, node: int, way: int) -> int | None:
         """The hit after a node, or before it, round and round; None where there is no hit."""

@@ -17,6 +17,9 @@ from hch.columns import NOBODY
 from hch.errors import HchError, UsageError
 from hch.words import count
 
+TABS = {1: {"question", "answer"}, 2: {"refusal"}, 3: {"prompt", "reply"}}
+"""The tab that has each of the places where words can be."""
+
 
 class Seeking(Panes):
     """Finds nodes by their texts, and shows only some by their figures."""
@@ -42,7 +45,8 @@ class Seeking(Panes):
 
     def renew(self) -> None:
         """Show the run as it is now: it has grown, and its nodes have other numbers."""
-        shown = parse(self.filter).apply(self.book.outline) if self.filter else None
+        wanted = parse(self.filter) if self.filter else None
+        shown = wanted.apply(self.book.outline, self.book.wrong) if wanted else None
         if self.searching.text:
             self.searching.search(self.searching.text)
             self.rows.hits = self.searching.found
@@ -81,7 +85,7 @@ class Seeking(Panes):
             self.tell("")
             return
         wanted = parse(text)
-        shown = wanted.apply(self.book.outline)
+        shown = wanted.apply(self.book.outline, self.book.wrong)
         n = sum(shown)
         if not n:
             raise UsageError(f"no node is {wanted.describe()}")
@@ -89,11 +93,13 @@ class Seeking(Panes):
         self.rows.only(shown)
         self.rows.go_to(shown.index(1))
         self.head()
+        self.look()
         self.tell(f"{count(n, 'node')}: {wanted.describe()} (esc shows all)")
 
     def _search(self, text: str) -> None:
         self.searching.search(text)
         self.rows.hits = self.searching.found
+        self.rows.highlight = self.detail.pages.highlight = self.searching.pattern
         self.rows.changed()
         if text.strip():
             self.action_hit(1)
@@ -110,11 +116,24 @@ class Seeking(Panes):
         node = self.searching.after(self.rows.node, way)
         if node is not None:
             self.go_to(node)
+            self._point(node)
         more = "" if self.searching.progress >= 1 else f" ({self.searching.progress:.0%} searched)"
         self.tell(self.searching.told(node if node is not None else NOBODY) + more)
 
+    def _point(self, node: int) -> None:
+        """Show where in a node the words are, if it is on the screen."""
+        pattern, where = self.searching.pattern, self.searching.found[node]
+        if pattern is None or not self.detail.display:
+            return
+        tab = next(tab for tab, fields in TABS.items() if fields & where)
+        if not any(request for _, request in self.book.outline.steps(node)):
+            tab = min(tab, 2)  # of the oracle, which is no model
+        self.detail.show(self.book, node, tab)
+        self.detail.pages.seek(pattern)
+
     def clear(self) -> None:
         self.searching.search("")
+        self.rows.highlight = self.detail.pages.highlight = None
         super().clear()
 
     def _index(self) -> None:

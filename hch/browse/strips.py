@@ -37,6 +37,6 @@ class OneLine(Widget, can_focus=False):
         room = self.size.width
         beside = width(self._right) + 2 if self._right else 0
         left = cut([(" ", ""), *self._left], max(room // 3, room - beside))
-        gap = room - width(left) - beside + 1
+        gap = room - width(left) - max(0, beside - 1)
         line = [*left, (" " * gap, ""), *self._right] if gap > 0 else left
         return drawn(self, cut(line, room), room)

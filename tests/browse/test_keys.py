@@ -473,7 +473,7 @@ async def test_a_call_raw_or_rendered(key: str, store: SqliteStore, consulted: s
 async def test_copy_the_prompt(key: str, store: SqliteStore, rivers: str) -> None:
     async with reading(store, rivers, keys=("3", "tab", "enter")) as reader:
         await reader.press(key)
-        assert reader.foot.startswith(" copied ")
+        assert reader.foot.startswith(" sent ")
         intent = next(store.events(rivers, "CallIntended")).event
         assert isinstance(intent, CallIntended)
         sent = (f"{message.role}:\n{message.content}" for message in intent.sent())
@@ -557,7 +557,7 @@ async def test_follow(key: str, store: SqliteStore, rivers: str) -> None:
 async def test_copy_the_answer(key: str, store: SqliteStore, sums: str) -> None:
     async with reading(store, sums, keys=("j", key)) as reader:
         assert reader.app.clipboard == "15"
-        assert reader.foot.startswith(" copied 2 characters")
+        assert reader.foot.startswith(" sent 2 characters")
 
 
 @pressing(Reading, "copy_json")
