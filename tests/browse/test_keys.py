@@ -695,7 +695,7 @@ def test_open_a_call_in_a_pager(key: str, rivers: str, home: Path) -> None:
     env = {"PAGER": "sh -c 'sed s/^/PAGED:/; exit 3'", "PYTHONPATH": str(DOCS.parents[1])}
     with Seat(*words, **env) as seat:
         seat.until("HCH_3")
-        seat.type("3\t\r")
+        seat.type("\r3\r")
         seat.until("call 1 of")
         seat.type(TYPED[key])
         seat.until("PAGED:Prompt as sent")
