@@ -26,7 +26,7 @@ from hch.words import count
 RUNNING, IMPORTED, CURRENT = "▶", "⇣", "›"
 """What marks a run that is going on, one that comes from elsewhere, and the one that is open."""
 
-QUESTION = 33
+QUESTION = 32
 """The cells that a question should have."""
 
 FIGURES = ("nodes", "tokens", "cost", "time")
@@ -123,9 +123,7 @@ class Runs(Canvas):
         listed, all_ = len(self._listed), len(self._entries)
         said = count(all_, "run") if listed == all_ else f"{listed} of {count(all_, 'run')}"
         said = (
-            f"question  ({said}, by {self.sort})"
-            if self.sort != "newest"
-            else f"question  ({said})"
+            f"question ({said}, by {self.sort})" if self.sort != "newest" else f"question ({said})"
         )
         for title, size in columns.items():
             text = {"mark": "", "question": said}.get(title, title)
