@@ -650,7 +650,7 @@ async def test_close_help(key: str, store: SqliteStore, rivers: str) -> None:
 
 @pressing(Browser, "help")
 async def test_help(key: str, store: SqliteStore, rivers: str) -> None:
-    for keys, said in (((), "open all below"), (("3",), "unfold"), (("q",), "open the run")):
+    for keys, said in (((), "open all below"), (("enter",), "unfold"), (("q",), "open the run")):
         async with reading(store, rivers, keys=(*keys, key)) as reader:
             assert any(said in line for line in reader.lines)
 
