@@ -57,7 +57,7 @@ class Panes(Screen[None]):
         self._told_at = 0
 
     def compose(self) -> ComposeResult:
-        yield OneLine(id="head")
+        yield OneLine(id="head", gives_way=True)
         with Horizontal():
             yield Tree()
             yield Detail()

@@ -10,15 +10,19 @@ from hch.browse.lines import STYLES, Line, cut, width
 
 
 class OneLine(Widget, can_focus=False):
-    """One line: what is on its left, and, where there is room, on its right."""
+    """One line: what is on its left, and, where there is room, on its right.
+
+    What is on the left may be told to give way.
+    """
 
     DEFAULT_CSS = """
     OneLine { height: 1; background: $panel; color: $foreground; }
     """
     COMPONENT_CLASSES = {f"canvas--{name}" for name in STYLES if name}  # noqa: RUF012
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, gives_way: bool = False, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._gives_way = gives_way
         self._left: Line = []
         self._right: Line = []
 
@@ -35,8 +39,9 @@ class OneLine(Widget, can_focus=False):
 
     def render_line(self, y: int) -> Strip:
         room = self.size.width
-        beside = width(self._right) + 2 if self._right else 0
-        left = cut([(" ", ""), *self._left], max(room // 3, room - beside))
-        gap = room - width(left) - max(0, beside - 1)
+        beside = width(self._right) + 1 if self._right else 0
+        whole: Line = [(" ", ""), *self._left]
+        left = cut(whole, max(room // 3, room - beside - 1) if self._gives_way else room)
+        gap = room - width(left) - beside
         line = [*left, (" " * gap, ""), *self._right] if gap > 0 else left
         return drawn(self, cut(line, room), room)

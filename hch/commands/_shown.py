@@ -58,7 +58,7 @@ def footer(book: Book, place: Place) -> Iterator[Line]:
     took = sums(book.started, outline.n, outline.totals)
     yield [(f"{took}, {f'not clean: {why}' if why else 'clean'}", "dim")]
     if book.wrong:
-        yield [(f"{len(book.wrong):,} of the answers are known to be wrong", "warn")]
+        yield [(f"answers known to be wrong: {len(book.wrong):,}", "warn")]
     if unknown := in_doubt(outline.totals.flying, running=row.status == "running"):
         yield [(unknown, "warn")]
     if row.status == "unfinished":

@@ -13,6 +13,9 @@ from hch.browse.prompting import Bar, Typing
 from hch.stores.sqlite import SqliteStore
 from tests.browse.runs_to_see import EXAMPLES, Reader, example, reading
 from tests.commands.seat import Seat
+from tests.promises import LONG
+
+OFTEN = 20 if LONG else 6
 
 NAMED = {
     "\t": "tab",
@@ -52,7 +55,7 @@ async def test_what_is_typed_after_a_slash_goes_into_the_line(store: SqliteStore
     async with reading(store, store.runs()[0].run) as reader:
         await reader.done("index")
         rows = len(reader.tree)
-        for n in range(20):
+        for n in range(OFTEN):
             burst(reader, f"/hnt{n}\r")
             await acted(reader)
             assert f"nothing found for hnt{n}" in reader.foot
@@ -106,16 +109,16 @@ def test_a_burst_in_a_real_terminal(home: Path, store: SqliteStore) -> None:
     run = store.runs()[0].run
     with Seat("browse", run, "--store", str(home / "runs.db")) as seat:
         seat.until("HCH_3")
-        for n in range(20):
+        for n in range(OFTEN):
             seat.type(f"/Rhine{n}x\r")
             seat.until(f"nothing found for Rhine{n}x")
             seat.type(f"fcalls<9{n}\r")
             seat.until(f"42 nodes: calls under 9{n}")
-        for _ in range(20):
+        for _ in range(OFTEN):
             seat.type("ffailed\r")
             seat.more("no node is failed", 1)
             seat.type("\x1b")
-            seat.more("/ search", 1)
+            seat.more("HCH_2", 1)
         seat.type("\x03")
         seat.rest()
         assert seat.code == 0

@@ -176,7 +176,7 @@ VOTED = ("--depth", "0", "-s", "verify,by=oracle/vote,k=5/script,errors=0.3")
 
 def test_votes_stand_before_their_answer_and_tries_and_checks_are_told_apart(typed: Typed) -> None:
     typed("ask", "What is 4-1?", *VOTED)
-    _, *tree, foot = typed("show").out.splitlines()
+    _, *tree, foot, wrong = typed("show").out.splitlines()
     *voted, check = (re.sub(r"\s+\d↳$", "", line) for line in tree)
     assert voted == [
         "✓ HCH_0  What is 4-1? → (3 of 4) 3",
@@ -189,7 +189,8 @@ def test_votes_stand_before_their_answer_and_tries_and_checks_are_told_apart(typ
     ]
     assert re.fullmatch("└─ ✓ HCH_0 put  Is the answer right[?] The last text .*… → ACCEPT", check)
     assert foot == "7 nodes, 0 calls, clean"
-    narrow = typed("show", "--width", "59").out.splitlines()[1:-1]
+    assert wrong == "answers known to be wrong: 1"
+    narrow = typed("show", "--width", "59").out.splitlines()[1:-2]
     assert [line.partition("HCH_0  ")[0] for line in narrow] == [
         line.partition("HCH_0")[0] for line in tree
     ]
