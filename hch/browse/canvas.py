@@ -35,15 +35,28 @@ LOOKS = """
 """How the styles of `hch.browse.lines` look in a theme: a part of the app's CSS."""
 
 
+class Brush:
+    """Draws lines in the styles that a widget has just now."""
+
+    def __init__(self, widget: Widget) -> None:
+        self.base = widget.rich_style
+        self._widget = widget
+        self._styles = {"": self.base}
+
+    def drawn(self, line: Line, width: int) -> Strip:
+        """A line as a strip of so many cells."""
+        segments = [Segment(text, self._styles.get(style) or self._made(style))
+                    for text, style in line]  # fmt: skip
+        return Strip(segments).adjust_cell_length(width, self.base)
+
+    def _made(self, style: str) -> Style:
+        own = self._widget.get_component_rich_style(f"canvas--{style}", partial=True)
+        return self._styles.setdefault(style, self.base + own)
+
+
 def drawn(widget: Widget, line: Line, width: int) -> Strip:
     """A line in the styles of a widget that has those of a `Canvas`, and so many cells."""
-    base = widget.rich_style
-    styles = {
-        style: base + widget.get_component_rich_style(f"canvas--{style}", partial=True)
-        for style in {style for _, style in line if style}
-    }
-    segments = [Segment(text, styles[style] if style else base) for text, style in line]
-    return Strip(segments).adjust_cell_length(width, base)
+    return Brush(widget).drawn(line, width)
 
 
 class Canvas(ScrollView, can_focus=True):
@@ -66,6 +79,7 @@ class Canvas(ScrollView, can_focus=True):
     """
 
     cursor: reactive[int] = reactive(0, repaint=False)
+    _brush: Brush | None = None
 
     class Moved(Message):
         """The cursor is on another line."""
@@ -110,19 +124,23 @@ class Canvas(ScrollView, can_focus=True):
         """The cells of a line."""
         return self.scrollable_content_region.width
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._brush = Brush(self)
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
-        width, number = self.room, y + self.scroll_offset.y
+        width, number, brush = self.room, y + self.scroll_offset.y, self._brush or Brush(self)
         try:
             if not 0 <= number < self.count:
-                return Strip.blank(width, self.rich_style)
+                return Strip.blank(width, brush.base)
             line = self.line(number, width)
         except HchError as error:
             line = cut([(one_line(str(error), 500), "bad")], width)
-        strip = drawn(self, line, width)
+        strip = brush.drawn(line, width)
         if number != self.cursor:
             return strip
         if self.has_focus:
-            return Strip([Segment(strip.text, self.rich_style + Style(reverse=True))])
+            return Strip([Segment(strip.text, brush.base + Style(reverse=True))])
         return strip.apply_style(Style(bold=True))
 
     def watch_cursor(self, old: int, new: int) -> None:

@@ -55,6 +55,7 @@ class Panes(Screen[None]):
         self.book = book
         self.filter = ""
         self._told_at = 0
+        self._looked: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield OneLine(id="head", gives_way=True)
@@ -104,6 +105,10 @@ class Panes(Screen[None]):
         """Show the node under the cursor, where there is room for it."""
         if self.detail.display:
             branch = self.rows.branch
+            shown = self.book.outline, branch, self.node, self.detail.tab, self.detail.raw
+            if shown == self._looked:
+                return
+            self._looked = shown
             try:
                 if branch is not None and branch.item.kind in UNASKED:
                     self.detail.show_ask(self.book, *branch.item.positions)
