@@ -8,7 +8,6 @@ of its events. The subtree of node `i` is the nodes `i` to `i + below[i]`. It is
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import compress
 
@@ -209,16 +208,6 @@ class Outline:
         return dict(zip(self.opened[: self.n], range(self.n), strict=True))
 
 
-def subtree(outline: Outline, node: int) -> Iterable[int]:
+def subtree(outline: Outline, node: int) -> range:
     """The node and those below it that it and they own, in id order."""
     return range(node, node + outline.below[node] + 1)
-
-
-def ids(outline: Outline) -> Iterator[str]:
-    """The ids of all nodes, in order."""
-    found: list[str] = []
-    for node in range(outline.n):
-        slot = str(outline.slot[outline.asked[node]])
-        parent = outline.parent[node]
-        found.append(slot if parent == NOBODY else f"{found[parent]}.{slot}")
-    yield from found

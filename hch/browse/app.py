@@ -15,6 +15,7 @@ from hch.browse.filters import TYPED
 from hch.browse.help import Help, commands
 from hch.browse.leaving import Leaving
 from hch.browse.listing import Listing
+from hch.browse.named import named
 from hch.browse.reading import Reading
 from hch.browse.turns import InTurn
 from hch.columns import NOBODY
@@ -36,13 +37,20 @@ class Browser(InTurn, Leaving):
     ]
 
     def __init__(
-        self, store: Store, run: str | None = None, *, theme: str | None = None, node: int = NOBODY
+        self,
+        store: Store,
+        run: str | None = None,
+        *,
+        theme: str | None = None,
+        node: str | None = None,
     ) -> None:
-        """Raises StoreError where that run cannot be read."""
+        """Raises StoreError where that run cannot be read, UsageError where it has no such node."""
         super().__init__()
         self.store = store
         self._first = self._read(run) if run is not None else None
-        self._node = node
+        first = self._first
+        found = named(first.outline, first.run, node) if first and node is not None else NOBODY
+        self._node = found
         self._theme = THEMES[theme or "dark"]
 
     def on_mount(self) -> None:

@@ -110,7 +110,7 @@ class Canvas(ScrollView, can_focus=True):
 
     def line(self, y: int, width: int) -> Line:
         """Line number y, of at most so many cells."""
-        raise NotImplementedError
+        return []
 
     def changed(self) -> None:
         """The lines are others than before."""

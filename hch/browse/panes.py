@@ -105,7 +105,8 @@ class Panes(Screen[None]):
         """Show the node under the cursor, where there is room for it."""
         if self.detail.display:
             branch = self.rows.branch
-            shown = self.book.outline, branch, self.node, self.detail.tab, self.detail.raw
+            detail, wrong = self.detail, self.book.wrong
+            shown = self.book.outline, branch, self.node, detail.tab, detail.raw, wrong
             if shown == self._looked:
                 return
             self._looked = shown

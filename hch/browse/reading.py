@@ -58,13 +58,21 @@ class Reading(Seeking):
                         return
                     if wrong:
                         self.book.wrong = self.book.wrong | wrong
-                        self.app.call_from_thread(self.rows.changed)
+                        self.app.call_from_thread(self._graded)
             except HchError as error:
                 self.app.call_from_thread(self.tell, str(error))
                 return
             done = last
             if not self.following.waited(done):
                 return
+
+    def _graded(self) -> None:
+        """Show what is known to be wrong by now."""
+        if self.filter:
+            self.renew()
+        else:
+            self.rows.changed()
+            self.look()
 
     def ways(self) -> list[str]:
         return [*super().ways(), *(["  following"] if self.following.on else [])]

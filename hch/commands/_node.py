@@ -17,26 +17,7 @@ from hch.browse.calls import TOGETHER, think_blocks, thinks
 from hch.browse.lines import Line
 from hch.browse.marks import MARKS, STYLES, fit
 from hch.browse.rows import state
-from hch.columns import NOBODY
-from hch.errors import UsageError
 from hch.safe_text import one_line
-
-
-def numbered(book: Book, id: str) -> int:
-    """The node of that id. Raises UsageError, with the ids nearest to it, where there is none."""
-    outline = book.outline
-    node = outline.find(id)
-    if node is not None:
-        return node
-    near = id
-    while node is None and near:
-        near = near.rpartition(".")[0]
-        node = outline.find(near) if near else None
-    asks = outline.roots if node is None else outline.asks(node)
-    there = [outline.id(n) for a in asks if (n := outline.node(a)) != NOBODY]
-    below = f"below {near} there are" if near else "its roots are"
-    known = f"{there[0]} to {there[-1]}" if len(there) > 2 else " and ".join(there) or "none"
-    raise UsageError(f"run {book.run} has no node {id}: {below} {known}")
 
 
 def heading(book: Book, node: int, width: int) -> Line:

@@ -22,7 +22,7 @@ from hch.browse.openness import ALL
 from hch.browse.rows import DROPPED, MARKED, WORTH_SHOWING, Figures, Row, line, rows
 from hch.browse.timeline import Timeline
 from hch.columns import NOBODY
-from hch.outline import Outline
+from hch.outline import Outline, subtree
 from hch.words import dollars, seconds, tokens
 
 AT_ONCE = 1000
@@ -72,7 +72,7 @@ class Tree:
     def nodes(self) -> Iterator[int]:
         """The nodes that are shown, in id order."""
         outline = self.book.outline
-        shown = range(outline.n) if self.top == NOBODY else _subtree(outline, self.top)
+        shown = range(outline.n) if self.top == NOBODY else subtree(outline, self.top)
         return (node for node in shown if outline.level[node] >= self.lowest or node == self.top)
 
     def _told(self) -> Iterator[Told]:
@@ -157,7 +157,3 @@ def _linked(outline: Outline) -> set[int]:
         for position, child in enumerate(outline.child[:end])
         if 0 <= child < outline.n and (asked[child] != position or more[position])
     }
-
-
-def _subtree(outline: Outline, node: int) -> range:
-    return range(node, node + outline.below[node] + 1)

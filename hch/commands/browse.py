@@ -16,7 +16,7 @@ from hch.commands._terminal import is_drawn_on, is_terminal
 from hch.errors import UsageError
 
 if TYPE_CHECKING:
-    from hch.keeping import Store
+    pass
 
 
 def build() -> Callable[..., None]:
@@ -82,24 +82,11 @@ def browse(
     _check_terminal()
     with closing(HCH(store=store).kept_in) as kept_in:
         row = find(kept_in, run)
-        at = _node(kept_in, row.run, node)
         from hch.browse.app import Browser
 
-        code = Browser(kept_in, row.run, theme=theme, node=at).leave()
+        code = Browser(kept_in, row.run, theme=theme, node=node).leave()
     if code:
         raise Exit(code)
-
-
-def _node(store: Store, run: str, given: str | None) -> int:
-    """The number of the node of this id. Raises UsageError where the run has none."""
-    from hch.columns import NOBODY
-
-    if given is None:
-        return NOBODY
-    found = store.outline(run).find(given)
-    if found is None:
-        raise UsageError(f"run {run} has no node {given}: hch show --json names them")
-    return found
 
 
 def _check_terminal() -> None:

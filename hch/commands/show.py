@@ -143,15 +143,15 @@ def _show(run: str | None, wanted: _Wanted, level: int, width: int, store: str |
             say_json(as_object(Trace(kept_in.events(row.run)), row.status, level))
             return
         from hch.browse.book import Book
+        from hch.browse.named import named
         from hch.browse.truth import truth_of
-        from hch.commands._node import numbered
         from hch.commands._tree import Tree
 
         book = Book(kept_in, row)
         truth = truth_of(book)
         for wrong in truth.batches() if truth else ():
             book.wrong |= wrong
-        top = -1 if wanted.node is None else numbered(book, wanted.node)
+        top = -1 if wanted.node is None else named(book.outline, book.run, wanted.node)
         tree = Tree(book, width, level, top)
         if wanted.find is not None:
             _found(tree, wanted.find, as_json=wanted.json)

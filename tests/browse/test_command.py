@@ -58,7 +58,7 @@ def test_what_is_not_there_is_said_before_anything_is_drawn(run: str) -> None:
     nosuch = said("nosuch", "--store", "runs.db", code=2)
     assert nosuch == f"no run nosuch in runs.db: the newest are {run}"
     node = said("--node", "7.7", "--store", "runs.db", code=2)
-    assert node == f"run {run} has no node 7.7: hch show --json names them"
+    assert node == f"run {run} has no node 7.7: its roots are 0"
 
 
 def test_another_theme_is_refused() -> None:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hch import HCH
+from hch.browse.named import named
+from hch.errors import UsageError
 from hch.stores.sqlite import SqliteStore
 from tests.browse.runs_to_see import Reader, example, reading
 
@@ -108,3 +111,23 @@ async def test_a_search_in_what_a_filter_left_takes_the_filter_away_and_nothing_
         assert "»" in reader.row
         assert "for wissembourg" in reader.foot
         assert "only" not in reader.head
+
+
+async def test_what_is_known_to_be_wrong_is_said_of_the_node_that_is_looked_at(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    hch = HCH(depth=1, strategy="script,errors=1", store=store)
+    run = hch.ask_sync("What is (2 + 3) * (4 - 1)?").run
+    async with reading(store, run) as reader:
+        await reader.done("grade")
+        assert "wrong" in reader.row
+        assert "answered, wrong" in reader.node[1]
+
+
+async def test_a_place_without_a_node_is_named_for_what_it_is(store: SqliteStore) -> None:
+    outline = store.outline(example(store, "rivers"))
+    told = {"0.3.4": "was refused", "0.3.1": "stands at 0.1.2", "0.9": "0.1 to 0.6", "7.1": "0"}
+    for id, said in told.items():
+        with pytest.raises(UsageError, match=said):
+            named(outline, "rivers", id)
+    assert outline.id(named(outline, "rivers", "0.3.2")) == "0.3.2"
