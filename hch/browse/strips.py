@@ -32,11 +32,6 @@ class OneLine(Widget, can_focus=False):
         self._right = self._right if right is None else right
         self.refresh()
 
-    @property
-    def text(self) -> str:
-        """What is on the left."""
-        return "".join(text for text, _ in self._left)
-
     def render_line(self, y: int) -> Strip:
         room = self.size.width
         beside = width(self._right) + 1 if self._right else 0

@@ -15,17 +15,16 @@ from hch.outline import Outline
 
 @dataclass(slots=True)
 class Timeline:
-    """Draws bars between the run's first and last event."""
+    """Draws bars over its `span`: from when the first node opened to the last event, in seconds."""
 
     outline: Outline
+    span: tuple[float, float] = field(init=False)
     _waited: dict[int, bool] = field(default_factory=dict)
     _ends: dict[tuple[int, int], int] = field(default_factory=dict)
 
-    @property
-    def span(self) -> tuple[float, float]:
-        """When the first node was opened, and the last event, in Unix seconds."""
-        begun = [self.outline.at[node] for node in range(min(1, self.outline.n))]
-        return min(begun, default=self.outline.started), self.outline.ended
+    def __post_init__(self) -> None:
+        begun = self.outline.at[: self.outline.n]
+        self.span = min(begun, default=self.outline.started), self.outline.ended
 
     def critical(self, node: int) -> bool:
         """Whether the run waited for this node."""
