@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hch.events import Event, Record
+from hch.labels import Label
 from hch.outline import Outline
 from hch.types import Completion
 
@@ -93,6 +94,14 @@ class Store(Protocol):
         It is listed as imported from then on. Raises StoreError where there is a run of that id,
         and whatever `records` raises.
         """
+        ...
+
+    def label(self, run: str, labels: Iterable[Label]) -> None:
+        """Keep labels beside a run, all of them, durably. Raises StoreError for an unknown run."""
+        ...
+
+    def labels(self, run: str) -> list[Label]:
+        """The labels of a run, in the order in which they were given."""
         ...
 
     def shelve(self, texts: Mapping[str, str | None]) -> None:

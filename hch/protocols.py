@@ -7,12 +7,14 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
-from typing import Any, Protocol, TypeVar, overload, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
 
 from hch.agents import Agent, Learned, Row
 from hch.budget import Price
 from hch.rates import Rate
 from hch.replies import Reply
+from hch.rows import Kind
+from hch.rows import Row as TrainingRow
 from hch.steps import Instance, Step
 from hch.types import Answer, Completion, Exchange, Question, Request, Text
 
@@ -297,6 +299,41 @@ class Task(Protocol):
     def guess(self, term: Any, rng: Random) -> Answer | None:
         """A random answer of this term's type, None where nobody can guess: how H errs."""
         return None
+
+
+Scalar: TypeAlias = Literal["text", "number", "whole", "flag"]
+Column: TypeAlias = "Scalar | Sequence[Column] | Mapping[str, Column]"
+"""The type of a column: a scalar, `[of]` for a list, or a dict of fields, each of a type."""
+
+
+class Format(Protocol):
+    """A kind of training row as a file has it, and what its consumer wants beside it.
+
+    `kinds` are the kinds of rows that it takes, the first by default, and `columns` what it makes
+    of them. `judged`: it wants answers of which somebody told if they are right, wrong ones too.
+    """
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]: ...
+    @property
+    def judged(self) -> bool: ...
+    @property
+    def columns(self) -> Mapping[str, Column]: ...
+
+    def lacks(self, row: TrainingRow) -> str | None:
+        """What a row of these kinds lacks to be written so, in a few words; None for nothing."""
+        ...
+
+    def encode(self, row: TrainingRow) -> Mapping[str, Any]:
+        """The row as it is written: a value for each column, JSON-like."""
+        ...
+
+    def beside(self, folders: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
+        """Further files that its consumer wants, their texts by name.
+
+        `folders` are those of the dataset, such as `answer/train`, with their files' names.
+        """
+        ...
 
 
 class Learner(Protocol):

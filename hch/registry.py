@@ -1,6 +1,7 @@
 """From a spec string to a plugin: a plugin is a file with a `build(...)`, and nothing lists them.
 
-A plugin whose name is a word of Python has a file that ends in `_` (`import_.py`).
+A plugin whose name is a word of Python has a file that ends in `_` (`import_.py`), and a `-` in a
+name is a `_` in that of its file.
 A spec is `NAME[:ARG][,option=value…]`, with `,,` for a comma in a value; a player is
 `wrapper/…/strategy[@model]`. The parameters of a plugin's `build` are its options: ARG is the
 positional `arg`, options are keyword parameters converted by their annotations, and what hch itself
@@ -124,7 +125,7 @@ def names(kind: str) -> list[str]:
     """The plugins of a kind that are installed, by name, without importing them."""
     folder = Path(__file__).parent / kind
     files = {m.name for m in pkgutil.iter_modules([str(folder)]) if not m.name.startswith("_")}
-    found = {name.removesuffix("_") for name in files}
+    found = {name.removesuffix("_").replace("_", "-") for name in files}
     return sorted(found | set(_foreign(kind)))
 
 
@@ -138,7 +139,7 @@ def load(kind: str, name: str) -> ModuleType:
         )
     foreign = _foreign(kind).get(name)
     try:
-        file = f"{name}_" if iskeyword(name) else name
+        file = f"{name}_" if iskeyword(name) else name.replace("-", "_")
         return foreign.load() if foreign else importlib.import_module(f"hch.{kind}.{file}")
     except ModuleNotFoundError as error:
         raise _missing(kind, name, None if foreign else name, error) from error

@@ -1,0 +1,1 @@
+"""One file per kind of training row: `build(*, options…)` gives a `hch.protocols.Format`."""
