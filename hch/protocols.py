@@ -303,7 +303,10 @@ class Task(Protocol):
 
 Scalar: TypeAlias = Literal["text", "number", "whole", "flag"]
 Column: TypeAlias = "Scalar | Sequence[Column] | Mapping[str, Column]"
-"""The type of a column: a scalar, `[of]` for a list, or a dict of fields, each of a type."""
+"""The type of a column: a scalar, `[of]` for a list, or a dict of fields, each of a type.
+
+A scalar or a dict is None where nothing is known; a list is empty.
+"""
 
 
 class Format(Protocol):
@@ -324,8 +327,11 @@ class Format(Protocol):
         """What a row of these kinds lacks to be written so, in a few words; None for nothing."""
         ...
 
-    def encode(self, row: TrainingRow) -> Mapping[str, Any]:
-        """The row as it is written: a value for each column, JSON-like."""
+    def encode(self, row: TrainingRow) -> Sequence[Mapping[str, Any]]:
+        """The lines that a row which lacks nothing is written as, mostly one: what JSON can hold.
+
+        Each has a value for every column, in their order, and no other.
+        """
         ...
 
     def beside(self, folders: Mapping[str, Sequence[str]]) -> Mapping[str, str]:

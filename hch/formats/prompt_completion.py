@@ -21,9 +21,10 @@ class PromptCompletion:
     def lacks(self, row: Row) -> str | None:
         return None
 
-    def encode(self, row: Row) -> Mapping[str, Any]:
+    def encode(self, row: Row) -> Sequence[Mapping[str, Any]]:
         prompt = [{"role": turn.role, "content": turn.content} for turn in row.prompt]
-        return {"prompt": prompt, "completion": [{"role": "assistant", "content": row.completion}]}
+        completion = [{"role": "assistant", "content": row.completion}]
+        return [{"prompt": prompt, "completion": completion}]
 
     def beside(self, folders: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
         return {}
