@@ -9,6 +9,7 @@ migrate      a store is brought up to date, and it is not yet committed
 remove       runs are removed, and it is not yet committed
 import       a run is brought in, and it is not yet committed
 shelve       texts are put on the shelf, and it is not yet committed
+label        labels are kept beside a run, and it is not yet committed
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import signal
 from hch.environment import variable
 from hch.errors import ConfigError
 
-POINTS = ("group", "rows", "commit", "migrate", "remove", "import", "shelve")
+POINTS = ("group", "rows", "commit", "migrate", "remove", "import", "shelve", "label")
 
 _SPELT = re.compile(rf"({'|'.join(POINTS)}|before-[A-Za-z]+|after-[A-Za-z]+):([1-9][0-9]*)")
 

@@ -88,20 +88,23 @@ class Store(Protocol):
         """Hold the lock that marks a run as alive. Raises StoreError if another holds it."""
         ...
 
-    def bring(self, run: str, records: Iterable[Record]) -> None:
+    def bring(self, run: str, records: Iterable[Record], labels: Iterable[Label] = ()) -> None:
         """Keep a whole run that comes from elsewhere, its times and all: wholly, or nothing of it.
 
-        It is listed as imported from then on. Raises StoreError where there is a run of that id,
-        and whatever `records` raises.
+        It is listed as imported from then on; `labels` are read when `records` have ended. Raises
+        StoreError where there is a run of that id, and whatever `records` and `labels` raise.
         """
         ...
 
     def label(self, run: str, labels: Iterable[Label]) -> None:
-        """Keep labels beside a run, all of them, durably. Raises StoreError for an unknown run."""
+        """Keep labels beside a run, durably: all of them, or, where one cannot be made, none.
+
+        The run may be alive meanwhile. Raises StoreError for an unknown run.
+        """
         ...
 
-    def labels(self, run: str) -> list[Label]:
-        """The labels of a run, in the order in which they were given."""
+    def labels(self, run: str, keys: Iterable[str] | None = None) -> list[Label]:
+        """The labels of a run, or of its nodes with these keys, in the order they were given in."""
         ...
 
     def shelve(self, texts: Mapping[str, str | None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 from pydantic import Field
@@ -10,6 +11,9 @@ from pydantic import Field
 from hch.wire import Chars, Wire
 
 Said: TypeAlias = Literal["good", "bad"]
+
+LONGEST = 10_000
+"""The characters of a note."""
 
 _RANKS = ("person", "truth", "scorer", "file")
 """Who is believed first, by what `by` begins with."""
@@ -27,7 +31,7 @@ class Label(Wire):
     at: Annotated[float, Field(allow_inf_nan=False)]
     said: Said | None = None
     score: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    note: Chars = ""
+    note: Annotated[Chars, Field(max_length=LONGEST)] = ""
 
 
 class Told(NamedTuple):
@@ -40,13 +44,13 @@ class Told(NamedTuple):
 
 
 def told(labels: Iterable[Label]) -> dict[str, Told]:
-    """What holds of each node, by its key, of labels in the order in which they were given.
+    """What holds of each node, by its key.
 
-    The last label of each `by` counts; people are believed first, then a task's truth, then
-    scorers, then files, and of equals the last.
+    The last label of each `by` counts, by its time, and of one time by the order; people are
+    believed first, then a task's truth, then scorers, then files, and of equals the last.
     """
     last: dict[tuple[str, str], Label] = {}
-    for label in labels:
+    for label in sorted(labels, key=attrgetter("at")):
         last.pop((label.key, label.by), None)
         last[label.key, label.by] = label
     found: dict[str, Told] = {}

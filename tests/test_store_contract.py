@@ -19,6 +19,7 @@ from hch import registry
 from hch.errors import StoreError, UsageError
 from hch.events import Record, RootOpened, RunFinished, RunResumed, RunStopped
 from hch.keeping import RunRow, Store
+from hch.labels import LONGEST, Label
 from hch.registry import Spec
 from hch.wire import Amounts
 from tests.stores.samples import (
@@ -27,6 +28,7 @@ from tests.stores.samples import (
     closed,
     finished,
     intended,
+    label,
     opened,
     started,
     story,
@@ -532,4 +534,105 @@ def test_a_backup_has_the_shelf(store: Store, tmp_path: Path) -> None:
     store.shelve({"table/x": "another"})
     copy = registry.build("stores", Spec("sqlite", str(tmp_path / "copy.db")))
     assert on_shelf(copy) == {"table/x": "\ud800 text"}
+    copy.close()
+
+
+def test_labels_come_back_in_the_order_in_which_they_were_given(store: Store) -> None:
+    write(store, "a", *story())
+    write(store, "b", *story())
+    assert store.labels("a") == []
+    first = [label("leaf", said="good"), label("root", "truth", 3.5, said="bad", score=-0.25)]
+    store.label("a", first)
+    store.label("b", [label("leaf", "file:x", said="bad")])
+    store.label("a", [])
+    store.label("a", iter([label("leaf", "person:ada", 1.0, note="no"), *first]))
+    given = [*first, label("leaf", "person:ada", 1.0, note="no"), *first]
+    assert store.labels("a") == given
+    assert store.labels("a", ["leaf", "none", "leaf"]) == [x for x in given if x.key == "leaf"]
+    assert store.labels("a", []) == []
+    assert store.labels("a", (x.key for x in given)) == given
+    store.close()
+    if store.place != "memory":
+        assert store.labels("a") == given
+    assert [x.key for x in store.labels("b")] == ["leaf"]
+    assert store.check() == store.check(deep=True) == []
+
+
+def test_any_label_comes_back(store: Store) -> None:
+    wild = ["\x00", "a\x00b", "\ud800", "\udfff\ud800", "\U0001f600\u2028", "\r\n\t", "x" * LONGEST]
+    keys = ["leaf", "a\x00b", "' --", "é\u202e"]
+    write(store, "a", *(opened(key) for key in keys))
+    given = [label(key, f"person:{key}", 0.1, note=note) for key in keys for note in wild]
+    given += [label("leaf", score=score) for score in (0.1, -1e308, 5e-324, 3)]
+    store.label("a", given)
+    assert store.labels("a") == given
+    assert store.labels("a", keys[1:2]) == [x for x in given if x.key == keys[1]]
+    assert store.check(deep=True) == []
+
+
+def test_labels_of_an_unknown_run_are_refused(store: Store) -> None:
+    for use in (
+        lambda: store.label("none", [label("leaf")]),
+        lambda: store.label("none", []),
+        lambda: store.labels("none"),
+        lambda: store.labels("none", ["leaf"]),
+    ):
+        with pytest.raises(StoreError, match="no run"):
+            use()
+    assert store.runs() == []
+
+
+@pytest.mark.parametrize("good", [0, 1, 1000])
+def test_of_labels_that_cannot_be_made_nothing_is_kept(store: Store, good: int) -> None:
+    def broken() -> Iterator[Label]:
+        yield from (label("leaf", said="bad") for _ in range(good))
+        raise ZeroDivisionError
+
+    write(store, "a", *story())
+    store.label("a", [label("leaf", said="good")])
+    with pytest.raises(ZeroDivisionError):
+        store.label("a", broken())
+    assert store.labels("a") == [label("leaf", said="good")]
+    with pytest.raises(ZeroDivisionError):
+        store.bring("b", records(story()), broken())
+    assert [row.run for row in store.runs()] == ["a"]
+    assert store.check(deep=True) == []
+
+
+def test_a_live_run_can_be_labelled_and_goes_on(store: Store) -> None:
+    with store.live("a"):
+        for event in story()[:-1]:
+            store.append("a", 1.0, event)
+        store.label("a", [label("leaf", said="good")])
+        assert store.labels("a") == [label("leaf", said="good")]
+        write(store, "a", story()[-1])
+    assert [row.status for row in store.runs()] == ["answered"]
+    assert [x.key for x in store.labels("a")] == ["leaf"]
+    assert store.check(deep=True) == []
+
+
+def test_labels_are_brought_with_a_run_and_removed_with_it(store: Store) -> None:
+    given = [label("leaf", said="good"), label("root", score=1.0)]
+    store.bring("a", records(story()), iter(given))
+    write(store, "b", *story())
+    store.label("b", given[:1])
+    assert (store.labels("a"), store.labels("b")) == (given, given[:1])
+    store.remove(["a"])
+    with pytest.raises(StoreError, match="no run"):
+        store.labels("a")
+    store.vacuum()
+    store.bring("a", records(story()))
+    assert (store.labels("a"), store.labels("b")) == ([], given[:1])
+    assert store.check(deep=True) == []
+
+
+def test_a_backup_has_the_labels(store: Store, tmp_path: Path) -> None:
+    if store.place == "memory":
+        return
+    write(store, "a", *story())
+    store.label("a", [label("leaf", note="\ud800 \x00")])
+    store.backup(tmp_path / "copy.db")
+    store.label("a", [label("leaf", said="bad")])
+    copy = registry.build("stores", Spec("sqlite", str(tmp_path / "copy.db")))
+    assert copy.labels("a") == [label("leaf", note="\ud800 \x00")]
     copy.close()

@@ -14,10 +14,11 @@ from hch.outline_bytes import dump
 from hch.soundness import Family
 from hch.stores._index import Tally
 from hch.stores._sqlite_errors import damaged
+from hch.stores._sqlite_labels import label_faults, label_keys
 from hch.stores._sqlite_outlines import kept, unsound
 from hch.stores._sqlite_reader import LAST, Reader
 from hch.stores._sqlite_runs import values
-from hch.stores._sqlite_schema import IMPORTS, OUTLINES, RUN_BITS
+from hch.stores._sqlite_schema import IMPORTS, LABELS, OUTLINES, RUN_BITS
 from hch.stores._sqlite_shelf import shelf_faults
 
 MOST = 10
@@ -48,6 +49,10 @@ _OUTLINED = {
     "run number {}, which has an outline, is not there": """
         SELECT id FROM outlines WHERE id NOT IN (SELECT id FROM run_ids)""",
 }
+_LABELLED = {
+    "run number {}, which has labels, is not there": """
+        SELECT DISTINCT run FROM label_log WHERE run NOT IN (SELECT id FROM run_ids)""",
+}
 _IMPORTED = {
     "run number {}, which was imported, is not there": """
         SELECT id FROM imported_runs WHERE id NOT IN (SELECT id FROM run_ids)""",
@@ -58,9 +63,10 @@ _IMPORTED = {
 def faults(db: sqlite3.Connection, path: Path, version: int) -> list[str]:
     """What is wrong with a file of that version, as far as SQLite and a count of events can tell.
 
-    The shelf is read. Raises sqlite3.Error where so much is wrong that this cannot be told.
+    The shelf and the labels are read. Raises sqlite3.Error where so much is wrong that this
+    cannot be told.
     """
-    found = _unsound(db, "quick_check") or [*_lacking(db, version), *_of_shelf(db, version)]
+    found = _unsound(db, "quick_check") or [*_lacking(db, version), *_beside(db, version)]
     return [str(damaged(path, fault)) for fault in found]
 
 
@@ -73,7 +79,7 @@ def deep_faults(db: sqlite3.Connection, path: Path, version: int) -> list[str]:
     found = _unsound(db, "integrity_check") or _lacking(db, version)
     if found or not version:
         return [str(damaged(path, fault)) for fault in found]
-    told = (*_astray(db, version), *_altered(db), *_of_shelf(db, version))
+    told = (*_astray(db, version), *_altered(db), *_beside(db, version))
     found = [str(damaged(path, fault)) for fault in told]
     reader = _Watched(db, path)
     for number, run in db.execute("SELECT id, run FROM run_ids ORDER BY id").fetchall():
@@ -94,13 +100,15 @@ def _lacking(db: sqlite3.Connection, version: int) -> list[str]:
     return [f"run {run} has not the events that the index says" for (run,) in rows]
 
 
-def _of_shelf(db: sqlite3.Connection, version: int) -> list[str]:
-    return list(islice(shelf_faults(db, version), MOST))
+def _beside(db: sqlite3.Connection, version: int) -> list[str]:
+    """What is wrong with what is kept beside the events."""
+    labels, texts = label_faults(db, version), shelf_faults(db, version)
+    return [*islice(labels, MOST), *islice(texts, MOST)]
 
 
 def _astray(db: sqlite3.Connection, version: int) -> Iterator[str]:
     """Rows that belong to nothing."""
-    known = {IMPORTS: _IMPORTED, OUTLINES: _OUTLINED}
+    known = {IMPORTS: _IMPORTED, OUTLINES: _OUTLINED, LABELS: _LABELLED}
     later = [queries for first, queries in known.items() if version >= first]
     for said, query in (pair for queries in (_ASTRAY, *later) for pair in queries.items()):
         for (id_,) in db.execute(query).fetchmany(MOST):
@@ -146,6 +154,9 @@ def _of_run(reader: _Watched, number: int, run: str, version: int) -> list[str]:
     if version >= OUTLINES and unsound(reader, number, tally.last):
         wrong.append(f"what is kept as the outline of run {run} is none")
     found += wrong
+    if version >= LABELS:
+        astray = [key for key in label_keys(reader, number) if key not in tally.tree.keys]
+        found += [f"a label of run {run} is of node {key}, which is not there" for key in astray]
     refs = {text for (text,) in reader.query("SELECT text FROM text_refs WHERE run = ?", number)}
     for text in sorted(reader.asked - refs):
         if text >> RUN_BITS != number:

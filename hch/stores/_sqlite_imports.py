@@ -11,8 +11,10 @@ from pathlib import Path
 from hch.errors import StoreError
 from hch.events import Record
 from hch.failpoints import Failpoint
+from hch.labels import Label
 from hch.stores._index import shown
 from hch.stores._sqlite_errors import translated
+from hch.stores._sqlite_labels import put
 from hch.stores._sqlite_writer import Writer
 
 AT_ONCE = 256
@@ -23,14 +25,17 @@ def bring(
     connect: Callable[[], sqlite3.Connection],
     path: Path,
     run: str,
-    records: Iterable[Record],
+    parts: tuple[Iterable[Record], Iterable[Label]],
     hold: AbstractContextManager[None],
     fail: Failpoint | None,
 ) -> None:
-    """Write a run and mark it as imported, or leave everything as it was; `hold` is its lock.
+    """Write a run with its labels and mark it as imported, or leave everything as it was.
 
-    No file is made where there are no records. Raises StoreError, and whatever `records` raises.
+    `parts` are the records and the labels, which are read when the records have ended, and `hold`
+    is its lock. No file is made where there are no records. Raises StoreError, and whatever the
+    parts raise.
     """
+    records, labels = parts
     left = iter(records)
     some = list(islice(left, AT_ONCE))
     if not some:
@@ -49,8 +54,11 @@ def bring(
                     writer.write([(run, record.at, record.event) for record in some])
                 some = list(islice(left, AT_ONCE))
             with translated(path):
-                mark = "INSERT INTO imported_runs SELECT id FROM run_ids WHERE run = ?"
-                db.execute(mark, (shown(run),))
+                find = "SELECT id FROM run_ids WHERE run = ?"
+                [number] = db.execute(find, (shown(run),)).fetchone()
+                db.execute("INSERT INTO imported_runs VALUES (?)", (number,))
+            put(db, path, number, labels)
+            with translated(path):
                 if fail is not None:
                     fail.reach("import")
                 db.execute("COMMIT")

@@ -119,6 +119,7 @@ def remove(db: sqlite3.Connection, number: int) -> None:
     db.execute("DELETE FROM run_index WHERE id = ?", (number,))
     db.execute("DELETE FROM outlines WHERE id = ?", (number,))
     db.execute("DELETE FROM imported_runs WHERE id = ?", (number,))
+    db.execute("DELETE FROM label_log WHERE run = ?", (number,))
     db.execute("DELETE FROM run_ids WHERE id = ?", (number,))
     db.execute("DELETE FROM text_refs WHERE run = ?", (number,))
     db.execute(_UNUSED, ids)

@@ -162,7 +162,23 @@ CREATE TABLE outlines (id INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB 
 OUTLINES = 5
 """The first version that has them."""
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+_SIXTH = """
+CREATE TABLE label_log (
+  id INTEGER PRIMARY KEY, run INTEGER NOT NULL, key TEXT NOT NULL, "by" TEXT NOT NULL,
+  at REAL NOT NULL, said TEXT, score REAL, note TEXT NOT NULL, raw BLOB);
+
+CREATE INDEX label_log_by_key ON label_log (run, key);
+
+CREATE VIEW labels AS
+SELECT r.run, l.key, l."by", l.at, l.said, l.score, l.note, l.id
+FROM label_log l JOIN run_ids r ON r.id = l.run;
+"""
+"""What somebody said of nodes; `raw` is the note as it was, where UTF-8 cannot hold it."""
+
+LABELS = 6
+"""The first version that has it."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 """Append only: script number n makes version n + 1 of version n. Version 0 is an empty file."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from hch.errors import StoreError, UsageError
 from hch.events import Event, Record
 from hch.keeping import RunRow
+from hch.labels import Label
 from hch.outline import Outline
 from hch.stores._index import Tally
 from hch.stores._shelf import checked
@@ -26,6 +27,7 @@ class MemoryStore:
         self._live: set[str] = set()
         self._imported: set[str] = set()
         self._shelf: dict[str, str] = {}
+        self._labels: dict[str, list[Label]] = {}
 
     def append(self, run: str, at: float, event: Event) -> None:
         if run not in self._tallies:
@@ -69,6 +71,7 @@ class MemoryStore:
             self._records.pop(run, None)
             self._tallies.pop(run, None)
             self._imported.discard(run)
+            self._labels.pop(run, None)
 
     @contextmanager
     def live(self, run: str) -> Iterator[None]:
@@ -79,7 +82,7 @@ class MemoryStore:
         finally:
             self._live.discard(run)
 
-    def bring(self, run: str, records: Iterable[Record]) -> None:
+    def bring(self, run: str, records: Iterable[Record], labels: Iterable[Label] = ()) -> None:
         if run in self._tallies:
             raise StoreError(f"there is a run {run} already in memory")
         with self.live(run):
@@ -88,10 +91,25 @@ class MemoryStore:
                 record.model_copy(update={"run": run, "seq": tally.add(record.at, record.event)})
                 for record in records
             ]
+            said = list(labels)
         if not kept:
             raise StoreError(f"run {run} has no events: there is nothing to import")
         self._tallies[run], self._records[run] = tally, kept
         self._imported.add(run)
+        self._labels[run] = said
+
+    def label(self, run: str, labels: Iterable[Label]) -> None:
+        self._find(run)
+        more = list(labels)
+        self._labels.setdefault(run, []).extend(more)
+
+    def labels(self, run: str, keys: Iterable[str] | None = None) -> list[Label]:
+        self._find(run)
+        said = self._labels.get(run, [])
+        if keys is None:
+            return said[:]
+        wanted = set(keys)
+        return [label for label in said if label.key in wanted]
 
     def shelve(self, texts: Mapping[str, str | None]) -> None:
         after = {**self._shelf, **{checked(name): text for name, text in texts.items()}}

@@ -3,9 +3,10 @@
 Events are committed in groups with `synchronous=FULL`. A text of 1,000 characters or more is kept
 once, by its hash, for all runs; one of 200 or more once in a run, as far as the writer remembers
 it. Reply bytes are kept as they came. Others may read while a run is written. Reading leaves no
-file behind. Texts on the shelf are kept by name in the table `shelf`, beside the runs.
+file behind. Texts on the shelf are kept by name in the table `shelf`, beside the runs, and labels
+in the table `label_log`.
 
-For reading with SQL there are four views. Whether a run is alive only its lock tells, so `runs`
+For reading with SQL there are five views. Whether a run is alive only its lock tells, so `runs`
 calls a live one `unfinished`; amounts are NULL where they are infinite.
 
     runs    run, started, ended, question (200 characters), players (JSON), roots, status, nodes,
@@ -20,6 +21,9 @@ calls a live one `unfinished`; amounts are NULL where they are infinite.
     events  run, seq, at, type, key (node or request), body (JSON; {"$text": N} is the text with
             the id N in the table `texts`), id
             SELECT seq, body FROM events WHERE run = 'ID' AND type = 'CallFailed';
+    labels  run, key (the node), by, at, said (good, bad or NULL), score, note, id; all that were
+            given, of which the last `by` each counts
+            SELECT key, said, score, note FROM labels WHERE run = 'ID' ORDER BY id;
 """
 
 from __future__ import annotations
@@ -36,6 +40,7 @@ from hch.errors import StoreError, UsageError
 from hch.events import Event, Record
 from hch.failpoints import armed
 from hch.keeping import RunRow
+from hch.labels import Label
 from hch.outline import Outline
 from hch.sqlite_files import transaction
 from hch.stores._files import named, size
@@ -47,6 +52,7 @@ from hch.stores._sqlite_connections import open_as_it_is, open_to_read, open_to_
 from hch.stores._sqlite_errors import damaged, translated
 from hch.stores._sqlite_faults import deep_faults, faults
 from hch.stores._sqlite_imports import bring
+from hch.stores._sqlite_labels import label, labels_of
 from hch.stores._sqlite_outlines import growing, keep, kept
 from hch.stores._sqlite_reader import Reader
 from hch.stores._sqlite_runs import LIST, listed, rebuild, remove
@@ -176,11 +182,19 @@ class SqliteStore:
         with translated(self._path), closing(self._open()) as db:
             rebuild(db, Reader(db, self._path))
 
-    def bring(self, run: str, records: Iterable[Record]) -> None:
+    def bring(self, run: str, records: Iterable[Record], labels: Iterable[Label] = ()) -> None:
         if self._group.pending:
             self.flush()
-        bring(self._open, self._path, run, records, self.live(run), self._fail)
+        bring(self._open, self._path, run, (records, labels), self.live(run), self._fail)
         self._kept.add(run)
+
+    def label(self, run: str, labels: Iterable[Label]) -> None:
+        _, number, _ = self._find(run)
+        label(self._open, self._path, number, labels, self._fail)
+
+    def labels(self, run: str, keys: Iterable[str] | None = None) -> list[Label]:
+        reader, number, _ = self._find(run)
+        return labels_of(reader, self._path, number, keys)
 
     def shelve(self, texts: Mapping[str, str | None]) -> None:
         if kept := {checked(name): text for name, text in texts.items()}:

@@ -24,6 +24,7 @@ from hch.events import (
     RunStarted,
     Thought,
 )
+from hch.labels import Label
 from hch.wire import Amounts, Words
 
 FREE = Amounts(calls=inf, tokens=inf, microusd=inf, nodes=inf)
@@ -111,6 +112,10 @@ def failed(request: str, attempt: int = 1) -> CallFailed:
     return CallFailed(
         request=request, attempt=attempt, kind="timeout", message="too late", price=price(5)
     )
+
+
+def label(key: str, by: str = "person", at: float = 200.0, **said: Any) -> Label:
+    return Label(key=key, by=by, at=at, **said)
 
 
 def story() -> list[Event]:

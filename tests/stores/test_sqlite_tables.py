@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hch.events import Event, RootOpened, RunFinished, RunStopped
 from hch.stores import sqlite as module
 from hch.stores.sqlite import SqliteStore
-from tests.stores.samples import anything, closed, failed, finished, intended, opened, story
+from tests.stores.samples import anything, closed, failed, finished, intended, label, opened, story
 from tests.stores.writing import write
 
 pytestmark = pytest.mark.leaves_open
@@ -90,12 +90,14 @@ def test_the_queries_of_the_documentation_are_answered(
     store: SqliteStore, sql: Callable[..., list[Any]]
 ) -> None:
     write(store, "ID", *story())
+    store.label("ID", [label("leaf", said="good", note="so"), label("root", score=0.5)])
     queries = [line.strip() for line in (module.__doc__ or "").splitlines() if "SELECT" in line]
-    runs, nodes, calls, events = (sql(query) for query in queries)
+    runs, nodes, calls, events, labels = (sql(query) for query in queries)
     assert runs == [("ID", "What is the answer?", 65 / 1e6)]
     assert nodes == [(0, "answered", 1), (1, "answered", 1)]
     assert calls == [("x", 4, 1.0)]
     assert [seq for seq, _ in events] == [11]
+    assert labels == [("leaf", "good", None, "so"), ("root", None, 0.5, "")]
 
 
 def test_the_views_have_the_columns_that_the_documentation_names(
@@ -103,7 +105,7 @@ def test_the_views_have_the_columns_that_the_documentation_names(
 ) -> None:
     write(store, "a", *story())
     text = (module.__doc__ or "").split("\n\n")[3]
-    for view in ("runs", "nodes", "calls", "events"):
+    for view in ("runs", "nodes", "calls", "events", "labels"):
         columns = {row[1] for row in sql(f"PRAGMA table_info({view})")}
         assert all(column in text for column in columns), view
 
