@@ -305,41 +305,39 @@ Scalar: TypeAlias = Literal["text", "number", "whole", "flag"]
 Column: TypeAlias = "Scalar | Sequence[Column] | Mapping[str, Column]"
 """The type of a column: a scalar, `[of]` for a list, or a dict of fields, each of a type.
 
-A scalar or a dict is None where nothing is known; a list is empty.
+A scalar or a dict is None where nothing is known, and may be left out of a dict then.
 """
 
 
 class Format(Protocol):
-    """A kind of training row as a file has it, and what its consumer wants beside it.
+    """A kind of training row as a file has it, and what its consumer wants beside it; no I/O.
 
     `kinds` are the kinds of rows that it takes, the first by default, and `columns` what it makes
     of them. `judged`: it wants answers of which somebody told if they are right, wrong ones too.
+    A format inherits what it does not define.
     """
 
-    @property
-    def kinds(self) -> tuple[Kind, ...]: ...
-    @property
-    def judged(self) -> bool: ...
-    @property
-    def columns(self) -> Mapping[str, Column]: ...
+    kinds: tuple[Kind, ...]
+    columns: Mapping[str, Column]
+    judged: bool = False
 
     def lacks(self, row: TrainingRow) -> str | None:
         """What a row of these kinds lacks to be written so, in a few words; None for nothing."""
-        ...
+        return None
 
+    @abstractmethod
     def encode(self, row: TrainingRow) -> Sequence[Mapping[str, Any]]:
         """The lines that a row which lacks nothing is written as, mostly one: what JSON can hold.
 
         Each has a value for every column, in their order, and no other.
         """
-        ...
 
     def beside(self, folders: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
-        """Further files that its consumer wants, their texts by name.
+        """Further files that its consumer wants, their texts by name: by default none.
 
         `folders` are those of the dataset, such as `answer/train`, with their files' names.
         """
-        ...
+        return {}
 
 
 class Learner(Protocol):

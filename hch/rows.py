@@ -21,7 +21,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class Turn(NamedTuple):
-    """A message of a prompt, as it is sent."""
+    """A message of a prompt, as it is sent, of the `system`, the `user` or the `assistant`."""
 
     role: str
     content: str
@@ -83,8 +83,9 @@ class Row:
 
     `completion` is the answer or the reply, of a preference what was chosen over `rejected`.
     `thinking` is what the model thought before it, kept apart. `good` is whether the completion is
-    right, where somebody told, and `by` who: `vote`, `check`, `truth`, a person. `weight` is how
-    much the row counts.
+    right, where somebody told, and `by` who: `vote`, `check`, `truth`, a person. `shares` are the
+    answers of a vote with the share of each, which sum to 1. `weight` is how much the row counts.
+    A prompt has at least one message, and numbers are finite.
     """
 
     kind: Kind

@@ -1,34 +1,35 @@
-"""`{"prompt": [messages], "completion": [messages]}`: TRL's SFT, loss on the completion."""
+"""`{"prompt": [messages], "completion": [messages]}`: TRL's SFT, loss on the completion only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-from hch.protocols import Column, Format
-from hch.rows import Kind, Row
+from hch.formats._messages import MESSAGE, THOUGHTFUL, Reasoning, messages, reply, without
+from hch.formats._weights import Weighted
+from hch.protocols import Format
+from hch.rows import Row
 
-_MESSAGES: Column = [{"role": "text", "content": "text"}]
 
-
-class PromptCompletion:
+class PromptCompletion(Format):
     """The prompt's messages, and the reply as one of the assistant."""
 
-    kinds: tuple[Kind, ...] = ("answer", "decision")
-    judged = False
-    columns: ClassVar[Mapping[str, Column]] = {"prompt": _MESSAGES, "completion": _MESSAGES}
+    kinds = ("answer", "decision")
+
+    def __init__(self, reasoning: Reasoning) -> None:
+        self._reasoning = reasoning
+        said = THOUGHTFUL if reasoning == "field" else MESSAGE
+        self.columns = {"prompt": [MESSAGE], "completion": [said]}
 
     def lacks(self, row: Row) -> str | None:
-        return None
+        return without(row)
 
     def encode(self, row: Row) -> Sequence[Mapping[str, Any]]:
-        prompt = [{"role": turn.role, "content": turn.content} for turn in row.prompt]
-        completion = [{"role": "assistant", "content": row.completion}]
-        return [{"prompt": prompt, "completion": completion}]
-
-    def beside(self, folders: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
-        return {}
+        said = reply(row.completion, row.thinking, self._reasoning)
+        return [{"prompt": messages(row.prompt), "completion": [said]}]
 
 
-def build() -> Format:
-    return PromptCompletion()
+def build(*, reasoning: Reasoning = "out", weights: bool = False) -> Format:
+    """`weights` adds how much each row counts, which TRL's own trainers do not read."""
+    rows = PromptCompletion(reasoning)
+    return Weighted(rows) if weights else rows
