@@ -1,9 +1,12 @@
 """Runs as a text file: a header, each event as a line of ASCII JSON, and how many there were.
 
-    {"hch":"events","format":1,"runs":["260102-030405-6789ab"]}
+Where a run has labels, the format is 2, and they stand after its events.
+
+    {"hch":"events","format":2,"runs":["260102-030405-6789ab"]}
     {"run":"260102-030405-6789ab","seq":1,"at":1767322995.25,"event":{"type":"RunStarted",…}}
     …
-    {"end":{"260102-030405-6789ab":17}}
+    {"run":"260102-030405-6789ab","label":{"key":"1f0a…","by":"person","said":"good",…}}
+    {"end":{"260102-030405-6789ab":17},"labels":{"260102-030405-6789ab":1}}
 
 Runs stand one after the other, as the header names them; `hch.jsonl` says how an event is written.
 """
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Literal, Protocol, get_args
 
 from pydantic import ValidationError
@@ -20,12 +24,14 @@ from hch.beginning import reason
 from hch.errors import UsageError
 from hch.events import FORMAT, CallFinished, Event, Record
 from hch.jsonl import decoded, dumps, encoded, unlike
+from hch.labels import Label
 from hch.redaction import Redaction
 from hch.safe_text import one_line
-from hch.soundness import Soundness
+from hch.soundness import LATEST, Soundness
 from hch.wire import Wire
 
-VERSION = 1
+VERSION = 2
+"""The newest format; one without labels is written in format 1, which older readers know."""
 
 LONGEST = 1 << 26
 """The most bytes of a line: what is longer is neither written nor read."""
@@ -66,41 +72,70 @@ class Header(Wire):
 
 
 class End(Wire):
-    """The last line: how many events each run has."""
+    """The last line: how many events each run has, and in format 2 how many labels."""
 
     end: dict[str, int]
+    labels: dict[str, int] | None = None
+
+
+class Labelled(Wire):
+    """A label of a run."""
+
+    run: str
+    label: Label
 
 
 def lines(
     runs: Sequence[str],
     events: Callable[[str], Iterable[Record]],
     redaction: Redaction | None = None,
+    labels: Callable[[str], Sequence[Label]] = lambda _: (),
 ) -> Iterator[str]:
     """The lines of an export, without their ends, as the events of each run are read.
 
     Raises UsageError for what may not be exported: a key of this environment, a line too long.
     """
+    version = VERSION if any(labels(run) for run in runs) else 1
     for run in runs:
         if not _RUN.fullmatch(run):
             raise UsageError(f"run {run!r} cannot be exported under such a name")
-    yield dumps({"hch": "events", "format": VERSION, "runs": list(runs)})
-    counts = dict.fromkeys(runs, 0)
+    yield dumps({"hch": "events", "format": version, "runs": list(runs)})
+    counts, given = dict.fromkeys(runs, 0), dict.fromkeys(runs, 0)
     for run in runs:
         for record in events(run):
             counts[run] += 1
-            line = encoded(record)
-            if len(line) >= LONGEST:
-                raise UsageError(
-                    f"run {run} cannot be exported: event {record.seq} takes {len(line):,} bytes, "
-                    f"and a line may have {LONGEST:,}"
-                )
+            line, what = encoded(record), f"event {record.seq}"
+            _check_line(run, what, line)
             if redaction is not None and _shows_key(record, line, redaction):
-                raise UsageError(
-                    f"run {run} is not exported: event {record.seq} has a key of this environment "
-                    "in it; unset the key to export it all the same"
-                )
+                raise _shows(run, what)
             yield line
-    yield dumps({"end": counts})
+        for label in labels(run) if version > 1 else ():
+            given[run] += 1
+            line, what = _labelled(run, label), f"label {given[run]}"
+            _check_line(run, what, line)
+            if redaction is not None and redaction.shows(line):
+                raise _shows(run, what)
+            yield line
+    yield dumps({"end": counts} if version == 1 else {"end": counts, "labels": given})
+
+
+def parts(items: Iterator[Record | Labelled]) -> tuple[Iterator[Record], Iterator[Label]]:
+    """The events of one run, and its labels, which are to be read when the events have ended."""
+    ahead: list[Labelled] = []
+
+    def records() -> Iterator[Record]:
+        for item in items:
+            if isinstance(item, Labelled):
+                ahead.append(item)
+                return
+            yield item
+
+    def labels() -> Iterator[Label]:
+        for item in chain(ahead, items):
+            if isinstance(item, Labelled):
+                yield item.label
+
+    return records(), labels()
 
 
 class Export:
@@ -115,17 +150,30 @@ class Export:
         self._stream = stream
         self._redaction = redaction
         self._line = 0
+        self._format = 1
         self.runs = self._header()
 
     def records(self) -> Iterator[Record]:
-        """Every event of every run, in order. What is wrong may come after much that is well."""
+        """Every event of every run, in order; the labels are read, and left out."""
+        return (item for item in self.items() if isinstance(item, Record))
+
+    def items(self) -> Iterator[Record | Labelled]:
+        """Every event of every run, in order, and after those of a run its labels.
+
+        What is wrong may come after much that is well.
+        """
         counts: dict[str, int] = {}
+        labels: dict[str, int] = {}
         ahead = self._object()
         for run in self.runs:
-            counts[run], sound = 0, Soundness()
-            while ahead.get("run") == run:
+            counts[run], labels[run], sound = 0, 0, Soundness()
+            while ahead.get("run") == run and "label" not in ahead:
                 counts[run] += 1
                 yield self._record(ahead, counts[run], sound)
+                ahead = self._object()
+            while ahead.get("run") == run:
+                labels[run] += 1
+                yield self._label(ahead, sound)
                 ahead = self._object()
             if not counts[run]:
                 break
@@ -133,11 +181,18 @@ class Export:
             raise self._wrong("it is of a run that the header does not name")
         if "run" in ahead or len(counts) < len(self.runs) or not all(counts.values()):
             raise self._wrong("it should be of another run: each stands whole, in their order")
-        if self._validated(End, ahead).end != counts:
-            raise self._wrong("it tells of other events than there are above")
+        self._check_end(self._validated(End, ahead), counts, labels)
         if self._stream.read(1):
             self._line += 1
             raise self._wrong("nothing may follow the end")
+
+    def _check_end(self, end: End, counts: dict[str, int], labels: dict[str, int]) -> None:
+        if end.end != counts:
+            raise self._wrong("it tells of other events than there are above")
+        if end.labels != (labels if self._format > 1 else None):
+            raise self._wrong("it tells of other labels than there are above")
+        if self._format > 1 and not any(labels.values()):
+            raise self._wrong("there are no labels above, and so the format should be 1")
 
     def _header(self) -> tuple[str, ...]:
         data = self._object()
@@ -145,7 +200,8 @@ class Export:
             raise self._wrong("it is not the header that hch export writes")
         if data["format"] > VERSION:
             raise self._wrong(f"a newer hch wrote it, in format {data['format']}: upgrade hch")
-        runs: tuple[str, ...] = self._validated(Header, data).runs
+        header: Header = self._validated(Header, data)
+        self._format, runs = header.format, header.runs
         for run in runs:
             if not _RUN.fullmatch(run):
                 raise self._wrong(f"{one_line(repr(run), 80)} is no id of a run")
@@ -165,6 +221,18 @@ class Export:
         if self._redaction and _shows_key(record, encoded(record), self._redaction):
             raise self._wrong("it has a key of this environment in it: take that out, or unset it")
         return record
+
+    def _label(self, data: dict[str, Any], sound: Soundness) -> Labelled:
+        if self._format == 1 or "label" not in data:
+            raise self._wrong("labels stand after the events of a run, in format 2")
+        item: Labelled = self._validated(Labelled, data)
+        if not 0 <= item.label.at < LATEST:
+            raise self._wrong(f"{item.label.at} is no time of day")
+        if not sound.knows(item.label.key):
+            raise self._wrong("the node that it is about was never opened")
+        if self._redaction and self._redaction.shows(_labelled(item.run, item.label)):
+            raise self._wrong("it has a key of this environment in it: take that out, or unset it")
+        return item
 
     def _validated(self, kind: type[Any], data: dict[str, Any]) -> Any:
         try:
@@ -217,6 +285,26 @@ def _check_known(data: dict[str, Any]) -> None:
     found = event.get("format")
     if event["type"] == "RunStarted" and type(found) is int and found > FORMAT:
         raise ValueError(f"a newer hch made this run, in format {found}: upgrade hch")
+
+
+def _check_line(run: str, what: str, line: str) -> None:
+    """Raises UsageError for a line that could not be read again."""
+    if len(line) >= LONGEST:
+        raise UsageError(
+            f"run {run} cannot be exported: {what} takes {len(line):,} bytes, and a line may have "
+            f"{LONGEST:,}"
+        )
+
+
+def _labelled(run: str, label: Label) -> str:
+    return dumps({"run": run, "label": label.__dict__})
+
+
+def _shows(run: str, what: str) -> UsageError:
+    return UsageError(
+        f"run {run} is not exported: {what} has a key of this environment in it; unset the key to "
+        "export it all the same"
+    )
 
 
 def _shows_key(record: Record, line: str, redaction: Redaction) -> bool:

@@ -136,6 +136,10 @@ class Soundness:
         self._take_node(event)
         self._family.take(event)
 
+    def knows(self, key: str) -> bool:
+        """Whether there is such a node, and it was opened."""
+        return key in self._seen and self._seen[key].rank is not None
+
     def _take_run(self, event: Event) -> None:
         match event:
             case RunStarted():

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hch.events import Event, Record, RootOpened, RunStarted
 from hch.interchange import LONGEST, lines
-from tests.stores.samples import closed, opened, started, story, words
+from hch.labels import Label
+from tests.stores.samples import closed, label, opened, started, story, words
 
 RUN = "260102-030405-6789ab"
 OTHER = "260102-030405-6789ac"
@@ -41,8 +42,8 @@ def whole(question: str = "What is the answer?") -> list[Event]:
     return [begun(question), root_, opened("root", question, level=1), *rest]
 
 
-def exported(**runs: list[Event]) -> bytes:
-    """An export of runs by their ids, whose dashes are written as underscores."""
+def exported(labels: Sequence[Label] = (), /, **runs: list[Event]) -> bytes:
+    """An export of runs by their ids, whose dashes are written as underscores; each so labelled."""
     named = {name.lstrip("r").replace("_", "-"): events for name, events in runs.items()}
 
     def records(run: str) -> list[Record]:
@@ -51,11 +52,18 @@ def exported(**runs: list[Event]) -> bytes:
             for seq, event in enumerate(named[run], 1)
         ]
 
-    return "".join(f"{line}\n" for line in lines(list(named), records)).encode()
+    return "".join(
+        f"{line}\n" for line in lines(list(named), records, None, lambda _: labels)
+    ).encode()
 
 
 GOOD = exported(r260102_030405_6789ab=whole())
 """A header, 16 events, the end."""
+
+LABELS = [label("leaf", said="good", note="so \ud800 \x00"), label("root", "truth", score=0.5)]
+
+LABELLED = exported(LABELS, r260102_030405_6789ab=whole())
+"""The same with two labels, which are lines 18 and 19."""
 
 TWO = exported(r260102_030405_6789ab=whole(), r260102_030405_6789ac=whole("And this?"))
 
@@ -78,9 +86,9 @@ def swapped(old: str, new: str, data: bytes = GOOD) -> bytes:
     return data.replace(old.encode(), new.encode("utf-8", "surrogatepass"), 1)
 
 
-def line(number: int, new: bytes | None) -> bytes:
+def line(number: int, new: bytes | None, data: bytes = GOOD) -> bytes:
     """With one line changed, or without it."""
-    found = GOOD.splitlines(keepends=True)
+    found = data.splitlines(keepends=True)
     found[number - 1 : number] = [] if new is None else [new + b"\n"]
     return b"".join(found)
 
@@ -89,6 +97,12 @@ def record(number: int, **more: Any) -> bytes:
     """With fields of one line's record changed."""
     data = json.loads(GOOD.splitlines()[number - 1])
     return line(number, json.dumps({**data, **more}).encode())
+
+
+def labelled(**more: Any) -> bytes:
+    """With fields of the first label changed."""
+    data = json.loads(LABELLED.splitlines()[17])
+    return line(18, json.dumps({**data, "label": {**data["label"], **more}}).encode(), LABELLED)
 
 
 def event(number: int, **more: Any) -> bytes:
@@ -151,7 +165,7 @@ FILES: dict[str, Hostile] = {
     "invalid UTF-8": Hostile(line(5, b'{"run":"\xff"}'), "not text in UTF-8", 5),
     "a surrogate in bytes": Hostile(swapped("Why?", "\ud800"), "not text in UTF-8", 6),
     # a newer one
-    "a newer format": Hostile(swapped('"format":1', '"format":2'), "a newer hch wrote it", 1),
+    "a newer format": Hostile(swapped('"format":1', '"format":3'), "a newer hch wrote it", 1),
     "newer events": Hostile(event(2, format=2), "a newer hch made this run", 2),
     "a format in words": Hostile(swapped('"format":1', '"format":"1"'), "not the header", 1),
     # truncated, and put together
@@ -323,6 +337,79 @@ FILES: dict[str, Hostile] = {
     "a model that is no spec": Hostile(setup(model=",,,="), "the model ',,,='", 2),
     "prompts that are huge": Hostile(
         lambda: event(2, prompts={"direct": "\ud800" * (LONGEST // 6)}), "is longer than", 2
+    ),
+    # labels that are none
+    "a label of no node": Hostile(labelled(key="none"), "it is about was never opened", 18),
+    "a label of a node of another run": Hostile(
+        lambda: exported(
+            [label("second", said="bad")],
+            r260102_030405_6789ab=whole(),
+            r260102_030405_6789ac=[
+                e.model_copy(update={"key": "second"}) if getattr(e, "key", "") == "root" else e
+                for e in (whole()[0], whole()[1], whole()[2], whole()[14], whole()[15])
+            ],
+        ),
+        "it is about was never opened", 18,
+    ),
+    "a label by nobody": Hostile(labelled(by="somebody"), "label.by: String should match", 18),
+    "a label by two lines": Hostile(labelled(by="person:a\nb"), "label.by: String should", 18),
+    "a label by a long name": Hostile(labelled(by="person:" + "a" * 201), "label.by: String", 18),
+    "a label that says something else": Hostile(labelled(said="ugly"), "label.said: Input", 18),
+    "a score in words": Hostile(labelled(score="0.5"), "label.score: it is of another type", 18),
+    "a score that is true": Hostile(labelled(score=True), "label.score: it is of another type", 18),
+    "a score without end": Hostile(labelled(score={"$float": "inf"}), "label.score: Input", 18),
+    "a score that is none": Hostile(labelled(score={"$float": "nan"}), "label.score: Input", 18),
+    "a score of NaN": Hostile(swapped('"score":null', '"score":NaN', LABELLED), "NaN is no", 18),
+    "a label at no time": Hostile(labelled(at=1e18), "is no time of day", 18),
+    "a label before there was time": Hostile(labelled(at=-1.0), "is no time of day", 18),
+    "a note in bytes": Hostile(labelled(note={"$base64": "YQ=="}), "label.note: ", 18),
+    "a note that is too long": Hostile(labelled(note="a" * 10_001), "at most 10000", 18),
+    "a key of a lone surrogate": Hostile(labelled(key="\ud800"), "was never opened", 18),
+    "an unknown field of a label": Hostile(labelled(evil=1), "label.evil: Extra inputs", 18),
+    "an unknown field beside a label": Hostile(
+        swapped(',"label":{"key":"leaf"', ',"x":1,"label":{"key":"leaf"', LABELLED), "x: Extra", 18
+    ),
+    "a label that is a list": Hostile(
+        line(18, f'{{"run":"{RUN}","label":[]}}'.encode(), LABELLED), "label: Input should", 18
+    ),
+    "a label and an event": Hostile(
+        swapped(',"label":{"key":"leaf"', ',"event":{},"label":{"key":"leaf"', LABELLED),
+        "event: Extra", 18,
+    ),
+    "a label in format 1": Hostile(
+        swapped('"format":2', '"format":1', LABELLED), "after the events of a run, in format 2", 18
+    ),
+    "a label before the events": Hostile(
+        line(2, LABELLED.splitlines()[17] + b"\n" + LABELLED.splitlines()[1], LABELLED),
+        "it is about was never opened", 2,
+    ),
+    "an event after the labels": Hostile(
+        line(19, LABELLED.splitlines()[16], LABELLED), "labels stand after the events", 19
+    ),
+    "fewer labels in the end": Hostile(
+        swapped(f'"labels":{{"{RUN}":2', f'"labels":{{"{RUN}":1', LABELLED), "other labels than", 20
+    ),
+    "labels that the end leaves out": Hostile(
+        swapped(f',"labels":{{"{RUN}":2}}', "", LABELLED), "other labels than there are above", 20
+    ),
+    "labels in the end of format 1": Hostile(
+        swapped(':16}}', f':16}},"labels":{{"{RUN}":0}}}}'), "other labels than there are", 18
+    ),
+    "format 2 without labels": Hostile(
+        swapped(':16}}', f':16}},"labels":{{"{RUN}":0}}}}',
+                swapped('"format":1', '"format":2')), "so the format should be 1", 18
+    ),
+    "cut before the labels": Hostile(
+        b"".join(LABELLED.splitlines(keepends=True)[:17]), "the file was cut off before it", 18
+    ),
+    "ten thousand labels, and one of no node": Hostile(
+        lambda: line(
+            19,
+            b"\n".join([LABELLED.splitlines()[18]] * 10_000 + [LABELLED.splitlines()[18].replace(
+                b"root", b"none")]),
+            LABELLED,
+        ),
+        "it is about was never opened", 10_019,
     ),
     "escapes in what is unknown": Hostile(event(4, type=ESCAPES), "\\x1b[5m", 4),
 }  # fmt: skip

@@ -24,14 +24,24 @@ from hch.beginning import Recipe
 from hch.blocking import completed
 from hch.errors import HchError, UsageError
 from hch.events import Event, Record, RootOpened, RunFinished, RunResumed
-from hch.interchange import LONGEST, Export, lines
+from hch.interchange import LONGEST, Export, lines, parts
 from hch.jsonl import decoded, encoded, unlike
 from hch.keeping import Store
+from hch.labels import Label
 from hch.redaction import Redaction
 from hch.soundness import Soundness
 from hch.stores.memory import MemoryStore
 from hch.stores.sqlite import SqliteStore
-from tests.hostile_imports import FILES, GOOD, RUN, begun, exported, whole
+from tests.hostile_imports import (
+    FILES,
+    GOOD,
+    LABELLED,
+    LABELS,
+    RUN,
+    begun,
+    exported,
+    whole,
+)
 from tests.stores.samples import FREE, anything, closed, finished, opened
 from tests.support import Plan, rough
 
@@ -49,7 +59,7 @@ def records(events: Iterable[Event], run: str = RUN) -> list[Record]:
 def written(store: Store) -> bytes:
     """Every run of a store as an export."""
     runs = [row.run for row in reversed(store.runs())]
-    return "".join(f"{line}\n" for line in lines(runs, store.events)).encode()
+    return "".join(f"{s}\n" for s in lines(runs, store.events, None, store.labels)).encode()
 
 
 def read(data: bytes) -> Iterator[Record]:
@@ -57,8 +67,8 @@ def read(data: bytes) -> Iterator[Record]:
 
 
 def bring(data: bytes, store: Store) -> Store:
-    for run, found in groupby(read(data), attrgetter("run")):
-        store.bring(run, found)
+    for run, found in groupby(Export("it", io.BytesIO(data)).items(), attrgetter("run")):
+        store.bring(run, *parts(found))
     return store
 
 
@@ -118,6 +128,63 @@ def test_any_events_go_from_store_to_store_and_are_the_same_bytes(tmp_path: Path
 
     with SqliteStore(tmp_path / "a.db") as first, SqliteStore(tmp_path / "b.db") as second:
         check()
+
+
+# labels
+
+
+def any_label() -> st.SearchStrategy[Label]:
+    return st.builds(
+        Label,
+        key=st.sampled_from(["root", "leaf"]),
+        by=st.sampled_from(["person", "person:a\x00é", "truth", "file:' \u2028"]),
+        at=st.floats(0, 1e10),
+        said=st.sampled_from(["good", "bad", None]),
+        score=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        note=st.text(st.characters(exclude_categories=()), max_size=20),
+    )
+
+
+@relaxed
+@given(st.lists(any_label(), max_size=6))
+def test_any_labels_go_from_store_to_store_and_are_the_same_bytes(labels: list[Label]) -> None:
+    data = exported(labels, r260102_030405_6789ab=whole(), r260102_030405_6789ac=whole())
+    assert data.isascii()
+    store = bring(data, MemoryStore())
+    assert store.labels(RUN) == labels
+    assert written(store) == data
+
+
+def test_without_labels_the_bytes_are_those_that_older_readers_know() -> None:
+    assert GOOD.startswith(b'{"hch":"events","format":1,')
+    assert exported([], r260102_030405_6789ab=whole()) == GOOD
+    with_labels = LABELLED.splitlines()
+    assert with_labels[1:17] == GOOD.splitlines()[1:17]
+    assert with_labels[-1] == f'{{"end":{{"{RUN}":16}},"labels":{{"{RUN}":2}}}}'.encode()
+
+
+def test_a_label_that_is_given_while_an_export_goes_on_does_not_break_it() -> None:
+    store = bring(GOOD, MemoryStore())
+    out = lines([RUN], store.events, None, store.labels)
+    first = next(out)
+    store.label(RUN, LABELS)
+    assert "".join(f"{line}\n" for line in (first, *out)).encode() == GOOD
+    assert b'"label"' in written(store)
+
+
+def test_what_is_kept_of_labels_meanwhile_is_nothing() -> None:
+    def most(labels: int) -> int:
+        head, label_ = LABELLED.splitlines(keepends=True)[:17], LABELLED.splitlines()[17].decode()
+        made = iter([*(s.decode()[:-1] for s in head), *(label_ for _ in range(labels))])
+        tracemalloc.start()
+        with pytest.raises(UsageError, match="cut off before it"):
+            sum(1 for _ in Export("it", Endless(made)).items())
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    most(10)
+    assert (most(4000) - most(2000)) / 2000 < 50
 
 
 # real runs
@@ -227,7 +294,7 @@ def is_sound_or_refused(data: bytes) -> bool:
 
 @settings(relaxed, max_examples=500)
 @given(
-    st.sampled_from([GOOD, *SHORT]),
+    st.sampled_from([GOOD, LABELLED, *SHORT]),
     st.lists(st.tuples(st.integers(0), st.integers(0, 30), st.binary(max_size=30)), max_size=3),
 )
 def test_bytes_that_were_changed_anywhere_are_refused_or_a_tree(

@@ -72,7 +72,7 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Write runs as text: every event, a line of JSON each, as hch import reads them.
+    """Write runs as text: every event and label, a line of JSON each, as hch import reads them.
 
     A run that is unfinished or still going on is written as it stands. Questions, prompts and
     replies are all in there; a run with a key of this environment in it is not written. With
@@ -108,7 +108,7 @@ def export(
         else:
             from hch.interchange import lines as all_lines
 
-            lines = all_lines(wanted, kept_in.events, hch.redaction)
+            lines = all_lines(wanted, kept_in.events, hch.redaction, kept_in.labels)
         if output is None:
             for some in _together(lines):
                 say(some)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
 from io import BytesIO
 from itertools import groupby, zip_longest
 from operator import attrgetter
@@ -18,11 +19,13 @@ from hch.commands._completion import complete_file
 from hch.commands._given import check_filled
 from hch.commands._terminal import say, say_json, tell
 from hch.errors import HchError, StoreError, UsageError
+from hch.words import count
 
 if TYPE_CHECKING:
     from hch.events import Record
-    from hch.interchange import Export, Stream
+    from hch.interchange import Export, Labelled, Stream
     from hch.keeping import Store
+    from hch.labels import Label
     from hch.redaction import Redaction
 
 IN_MEMORY = 1 << 23
@@ -56,8 +59,8 @@ def import_(
 
     Every line is checked before the first is kept. Nothing in a file is run, and nothing is sent.
     The ids of what was brought in go to stdout; a run that is there already, with the same events,
-    stays as it is. What a file says of models and servers is its author's word: hch resume sends
-    nothing of it without --force.
+    stays as it is, and gets the labels that it lacks. What a file says of models and servers is its
+    author's word: hch resume sends nothing of it without --force.
 
     Exit status:
       0  Brought in, or there already.
@@ -81,18 +84,37 @@ def import_(
     done = []
     with closing(hch.kept_in) as kept_in:
         for file in files:
-            for run, events, brought in _bring(file, kept_in, redaction):
-                if brought and not as_json:
-                    say(run)
-                elif not brought:
-                    tell(f"run {run} is there already, with the same events")
-                done.append({"run": run, "events": events, "brought": brought})
+            for found in _bring(file, kept_in, redaction):
+                if found.new and not as_json:
+                    say(found.run)
+                elif not found.new:
+                    got = f"; it got {count(found.labels, 'label')}" if found.labels else ""
+                    tell(f"run {found.run} is there already, with the same events{got}")
+                done.append(found.as_object())
     if as_json:
         say_json(done)
 
 
-def _bring(file: str, store: Store, redaction: Redaction | None) -> list[tuple[str, int, bool]]:
-    """Each run of a file, how many events it has, and whether it was brought in now.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A run of a file: how many events it has, how many labels it brings, whether it is new."""
+
+    run: str
+    events: int
+    labels: int
+    new: bool
+
+    def as_object(self) -> dict[str, object]:
+        return {
+            "run": self.run,
+            "events": self.events,
+            "labels": self.labels,
+            "brought": self.new,
+        }
+
+
+def _bring(file: str, store: Store, redaction: Redaction | None) -> list[Found]:
+    """Each run of a file.
 
     Raises UsageError, StoreError; then the store is as it was, as far as it can still be written.
     """
@@ -101,36 +123,59 @@ def _bring(file: str, store: Store, redaction: Redaction | None) -> list[tuple[s
     name = "stdin" if file == "-" else file
     brought: list[str] = []
     with _opened(file) as (first, second):
-        sizes = _checked(Export(name, first, redaction), store)
+        found = _checked(Export(name, first, redaction), store)
         second.seek(0)
         again = Export(name, second, redaction)
-        new = any(is_new for _, is_new in sizes.values())
+        wanted = any(run.new or run.labels for run in found.values())
         try:
-            for run, records in groupby(again.records() if new else (), attrgetter("run")):
-                if run not in sizes:
+            for run, items in groupby(again.items() if wanted else (), attrgetter("run")):
+                if run not in found:
                     raise UsageError(f"{name} was changed while it was read")
-                if sizes[run][1]:
-                    store.bring(run, records)
+                _keep(store, found[run], items)
+                if found[run].new:
                     brought.append(run)
         except BaseException:
             with suppress(HchError):
                 store.remove(brought)
             raise
-    return [(run, *size) for run, size in sizes.items()]
+    return list(found.values())
 
 
-def _checked(export: Export, store: Store) -> dict[str, tuple[int, bool]]:
-    """Reads all of an export: how many events each run has, and whether it is new to the store.
+def _keep(store: Store, found: Found, items: Iterator[Record | Labelled]) -> None:
+    """Bring a run that is new, and of another the labels that it lacks."""
+    from hch.interchange import parts
+
+    records, labels = parts(items)
+    if found.new:
+        store.bring(found.run, records, labels)
+    elif found.labels:
+        for _ in records:
+            pass
+        store.label(found.run, _lacking(labels, store, found.run))
+
+
+def _lacking(labels: Iterator[Label], store: Store, run: str) -> Iterator[Label]:
+    """Those of the labels that a run has not."""
+    there = set(store.labels(run))
+    return (label for label in labels if label not in there)
+
+
+def _checked(export: Export, store: Store) -> dict[str, Found]:
+    """Reads all of an export: its runs, by their ids.
 
     Raises UsageError for what is wrong with it, StoreError for a run that is there otherwise.
     """
+    from hch.interchange import parts
+
     there = {row.run for row in store.runs()}
-    sizes: dict[str, tuple[int, bool]] = {}
+    found: dict[str, Found] = {}
     differ = []
-    for run, records in groupby(export.records(), attrgetter("run")):
+    for run, items in groupby(export.items(), attrgetter("run")):
+        records, labels = parts(items)
         known = store.events(run) if run in there else None
         events, same = _compared(records, known)
-        sizes[run] = events, known is None
+        lacking = labels if known is None else _lacking(labels, store, run)
+        found[run] = Found(run, events, sum(1 for _ in lacking), known is None)
         if not same:
             differ.append(run)
     if differ:
@@ -138,7 +183,7 @@ def _checked(export: Export, store: Store) -> dict[str, tuple[int, bool]]:
             f"run {differ[0]} is in {store.place} already, with other events: nothing was brought "
             f"in; hch runs rm {differ[0]} would make room for it"
         )
-    return sizes
+    return found
 
 
 def _compared(records: Iterator[Record], known: Iterator[Record] | None) -> tuple[int, bool]:

@@ -13,9 +13,23 @@ from pathlib import Path
 
 import pytest
 
+from hch.labels import Label
 from hch.stores.sqlite import SqliteStore
 from tests.commands.terminal import HCH, Done, hch
-from tests.hostile_imports import ESCAPES, FILES, GOOD, OTHER, RUN, TWO, exported, setup, whole
+from tests.hostile_imports import (
+    ESCAPES,
+    FILES,
+    GOOD,
+    LABELLED,
+    LABELS,
+    OTHER,
+    RUN,
+    TWO,
+    exported,
+    setup,
+    whole,
+)
+from tests.stores.samples import label
 
 Typed = Callable[..., Done]
 
@@ -131,9 +145,62 @@ def test_json_tells_of_every_run(typed: Typed) -> None:
     typed("import", write(GOOD))
     done = typed("import", write(TWO), "--json")
     assert json.loads(done.out) == [
-        {"run": RUN, "events": 16, "brought": False},
-        {"run": OTHER, "events": 16, "brought": True},
+        {"run": RUN, "events": 16, "labels": 0, "brought": False},
+        {"run": OTHER, "events": 16, "labels": 0, "brought": True},
     ]
+
+
+def labels(home: Path, run: str = RUN) -> list[Label]:
+    with SqliteStore(home / ".local/share/hch/hch.db") as store:
+        return store.labels(run)
+
+
+def test_labels_come_in_with_their_run_and_go_out_again(home: Path, typed: Typed) -> None:
+    assert typed("import", write(LABELLED)) == Done(0, f"{RUN}\n", "")
+    assert labels(home) == LABELS
+    assert typed("export").out.encode() == LABELLED
+    assert typed("store", "check").code == 0
+    before = contents(home)
+    done = typed("import", "runs.jsonl")
+    assert (done.code, done.err) == (0, f"hch: run {RUN} is there already, with the same events\n")
+    assert contents(home) == before
+
+
+def test_a_run_that_is_there_gets_the_labels_that_it_lacks(home: Path, typed: Typed) -> None:
+    typed("import", write(exported(LABELS[1:], r260102_030405_6789ab=whole())))
+    both = exported(LABELS, r260102_030405_6789ab=whole(), r260102_030405_6789ac=whole())
+    done = typed("import", write(both), "--json")
+    assert json.loads(done.out) == [
+        {"run": RUN, "events": 16, "labels": 1, "brought": False},
+        {"run": OTHER, "events": 16, "labels": 2, "brought": True},
+    ]
+    assert done.err.endswith("with the same events; it got 1 label\n")
+    assert labels(home) == [LABELS[1], LABELS[0]]
+    assert labels(home, OTHER) == LABELS
+    assert typed("import", "runs.jsonl").code == 0
+    assert labels(home) == [LABELS[1], LABELS[0]]
+    typed("import", write(GOOD))
+    assert len(labels(home)) == 2
+
+
+@pytest.mark.leaves_open
+def test_a_run_that_is_there_otherwise_gets_no_labels(home: Path, typed: Typed) -> None:
+    typed("import", write(exported(r260102_030405_6789ab=whole()[:-1])))
+    assert typed("import", write(LABELLED)).code == 5
+    assert labels(home) == []
+
+
+def test_a_key_of_this_environment_in_a_note_is_never_kept(
+    home: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = exported([label("leaf", note=f"so {KEY}")], r260102_030405_6789ab=whole())
+    typed("import", write(said))
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    for words in (["import", "runs.jsonl", "--store", "other.db"], ["export"]):
+        done = typed(*words)
+        assert (done.code, done.out) == (2, "")
+        assert " a key of this environment in it" in done.err
+        assert KEY not in done.err
 
 
 def test_a_run_that_is_there_already_stays(home: Path, typed: Typed) -> None:
