@@ -8,7 +8,7 @@ from math import inf
 from hch.budget import CURRENCIES, UNLIMITED, Price, parse_budget
 from hch.errors import ConfigError, UsageError
 from hch.protocols import Model
-from hch.trace import Trace
+from hch.recording import Recording
 
 PAID_CAP = Price(calls=200, tokens=500_000, microusd=inf, nodes=inf)
 """The cap where a model costs money and no budget is given."""
@@ -34,19 +34,21 @@ def cap_of(budget: str | None, models: Sequence[Model]) -> tuple[Price, float | 
     return cap, seconds
 
 
-def raised(trace: Trace, budget: str | None, models: Sequence[Model]) -> tuple[Price, float | None]:
+def raised(
+    past: Recording, budget: str | None, models: Sequence[Model]
+) -> tuple[Price, float | None]:
     """A resumed run's cap and its seconds: in the currencies of the old, not below what is gone.
 
     Raises UsageError for a budget that may not be.
     """
     if budget is None:
-        return trace.cap, None
+        return past.cap, None
     cap, seconds = parse_budget(budget)
     _check_patience(models, seconds)
     if cap == UNLIMITED and seconds is not None:
-        return trace.cap, seconds
+        return past.cap, seconds
     for name in CURRENCIES:
-        old, new, gone = (getattr(price, name) for price in (trace.cap, cap, trace.bill))
+        old, new, gone = (getattr(price, name) for price in (past.cap, cap, past.bill))
         if (old == inf) != (new == inf):
             raise UsageError(
                 f"the run's cap is in other currencies: of {name} it was {_amount(old)}, "

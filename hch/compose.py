@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
@@ -27,7 +27,7 @@ from hch.prices import source
 from hch.prompts import PromptSet, folder, reader, shipped
 from hch.protocols import Model, Person, Strategy
 from hch.rates import Rate
-from hch.recording import Recording, given_up
+from hch.recording import Recording
 from hch.redaction import Redaction
 from hch.registry import PlayerSpec, Spec
 from hch.roots import Plan, about, check_facts, instances_of, of_first, planned, questioned
@@ -204,12 +204,12 @@ class HCH:
         Raises StoreError for an unknown run, UsageError for a cap that may not be, ConfigError
         where these players are not those that the run was started with.
         """
-        past = Recording(self.kept_in.events(run))
-        started = past.trace.started
-        cap, seconds = raised(past.trace, budget, self._models)
+        past = Recording(partial(self.kept_in.events, run))
+        started = past.started
+        cap, seconds = raised(past, budget, self._models)
         setup = self.again(run, started, recorded_prompts(run, started), seconds=seconds)
-        again = given_up(past.trace) if retry_failed else ()
-        if again and not cap.covers(past.trace.bill + Price(calls=1)):
+        again = past.given_up if retry_failed else ()
+        if again and not cap.covers(past.bill + Price(calls=1)):
             raise UsageError(
                 f"run {run} has used its budget up, and nothing can be tried again: raise it by "
                 "--budget"

@@ -3,7 +3,8 @@
 HCH_0 is H alone; HCH_n is H who may put sub-questions to fresh copies of HCH_{n-1}. A copy's
 strategy is H; `Copy` is all it can see and do. What is equal is done once: a request to one
 model, a node under one key, also while in flight. It limits no nodes: parents wait for children,
-and `Throttled` limits calls. It knows no task, no provider, no terminal and no file.
+and `Throttled` limits calls. It knows no task, no provider, no terminal and no file; what is done
+it keeps in a `Stash`, so that its memory is as large as what is open.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from hch.events import NodeClosed, RootOpened
 from hch.protocols import Model
 from hch.replies import ended
 from hch.rules import Lineup, Outcome, Place, Rules, Seat
+from hch.stash import Stash
 from hch.types import Answer, Completion, Question, Request, digest
 from hch.wire import Amounts, Polled, Words
 from hch.workspace import Copy
@@ -48,8 +50,10 @@ class Engine:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self._group: asyncio.TaskGroup
-        self._nodes: dict[str, Outcome | asyncio.Task[Outcome]] = {}
-        self._calls: dict[str, Completion | NodeError | asyncio.Task[Completion | NodeError]] = {}
+        self._open: dict[str, asyncio.Task[Outcome]] = {}
+        self._closed: Stash[Outcome] = Stash()
+        self._flying: dict[str, asyncio.Task[Completion | NodeError]] = {}
+        self._landed: Stash[Completion | NodeError] = Stash()
 
     async def hch(self, copy: Seat) -> Outcome:
         """HCH_n of a question: H at its workspace, whose `ask` comes back here a level lower."""
@@ -62,24 +66,25 @@ class Engine:
         finally:
             outcome = copy.outcome(answer)
             self.rules.journal.write(closed(copy, outcome))
-        self._nodes[copy.key] = outcome
+        self._closed.put(copy.key, outcome)
+        del self._open[copy.key]
         return outcome
 
     async def open(self, copies: Sequence[Seat]) -> list[Outcome]:
         """What becomes of copies, in order; equal ones, also in flight, are one node."""
         found = []
         for copy in copies:
-            node = self._nodes.get(copy.key)
+            node = self._open.get(copy.key) or self._closed.get(copy.key)
             if node is None:
-                node = self._nodes[copy.key] = self._group.create_task(self.hch(copy))
+                node = self._open[copy.key] = self._group.create_task(self.hch(copy))
             found.append(node)
         return [await _result(node) if isinstance(node, asyncio.Task) else node for node in found]
 
     async def call(self, model: Model, request: Request) -> Completion:
         """One logical call; equal ones, also in flight, are sent once. Raises NodeError."""
-        found = self._calls.get(request.call)
+        found = self._flying.get(request.call) or self._landed.get(request.call)
         if found is None:
-            found = self._calls[request.call] = self._group.create_task(self._send(model, request))
+            found = self._flying[request.call] = self._group.create_task(self._send(model, request))
         if isinstance(found, asyncio.Task):
             found = await _result(found)
         if isinstance(found, NodeError):
@@ -93,7 +98,8 @@ class Engine:
             result = Completion(done.text, done.finish, done.usage, thinking=done.thinking)
         except NodeError as error:
             result = error.with_traceback(None)
-        self._calls[request.call] = result
+        self._landed.put(request.call, result)
+        del self._flying[request.call]
         return result
 
     async def run(
@@ -109,11 +115,21 @@ class Engine:
         Raises what ended the run, as itself, when every open node has been closed.
         """
         room = asyncio.Semaphore(at_once)
-        planted: list[asyncio.Task[Outcome]] = []
+        growing: dict[int, asyncio.Task[Outcome]] = {}
+        grown: Stash[Outcome] = Stash()
+
+        async def ended(index: int) -> Outcome:
+            if (task := growing.get(index)) is not None:
+                return await _result(task)
+            outcome = grown.get(str(index))
+            assert outcome is not None, "it comes before"
+            return outcome
 
         async def grow(index: int, root: Root) -> Outcome:
-            before = [await _result(planted[n]) for n in root.after]
+            before = [await ended(n) for n in root.after]
             [outcome] = await self.open([self._plant(index, *root.seated(before), grant)])
+            grown.put(str(index), outcome)
+            del growing[index]
             done(index, outcome.answer)
             room.release()
             return outcome
@@ -122,7 +138,7 @@ class Engine:
             async with asyncio.TaskGroup() as self._group:
                 for index, root in enumerate(roots):
                     await room.acquire()
-                    planted.append(self._group.create_task(grow(index, root)))
+                    growing[index] = self._group.create_task(grow(index, root))
         except BaseExceptionGroup as group:
             raise first(group) from None
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container
 from dataclasses import fields
 from typing import Protocol
 
 from hch.budget import Price
 from hch.errors import HchError, NodeError
-from hch.events import CallFailed, CallFinished, CallIntended, Event, NodeClosed, Used, identity
+from hch.events import CallFailed, CallFinished, CallIntended, Event, Used
 from hch.types import Completion, Request, Sampling, Usage
 from hch.wire import Amounts
 
@@ -31,13 +31,13 @@ class Journal:
         store: Log,
         run: str,
         clock: Callable[[], float],
-        written: Mapping[tuple[str, ...], NodeClosed | None] | None = None,
+        written: Container[Event] = (),
         watch: Callable[[Event], None] | None = None,
     ) -> None:
         self._store = store
         self._run = run
         self._clock = clock
-        self._written = written or {}
+        self._written = written
         self._watch = watch
 
     def write(self, event: Event) -> None:
@@ -47,15 +47,9 @@ class Journal:
         """
         if self._watch:
             self._watch(event)
-        if self._written and self._is_written(event):
+        if event in self._written:
             return
         self._store.append(self._run, self._clock(), event)
-
-    def _is_written(self, event: Event) -> bool:
-        name = identity(event)
-        if name is None or name not in self._written:
-            return False
-        return not isinstance(event, NodeClosed) or self._written[name] == event
 
     async def durable(self) -> None:
         """Wait until all that was written is durable. Raises StoreError."""

@@ -31,6 +31,7 @@ from hch.journal import Journal, failed, finished, intended
 from hch.keeping import ReplyCache
 from hch.protocols import Model
 from hch.redaction import Redaction
+from hch.stash import Stash
 from hch.tries import Tries
 from hch.types import Completion, Request, Usage
 
@@ -63,12 +64,12 @@ class Wrapper:
 class Recorded(Wrapper):
     """A request found in the recording is not sent: its reply, or failure, comes from there."""
 
-    def __init__(self, inner: Model, recording: Mapping[str, Completion | NodeError]) -> None:
+    def __init__(self, inner: Model, recording: Stash[Completion | NodeError] | None) -> None:
         super().__init__(inner)
         self._recording = recording
 
     async def complete(self, request: Request) -> Completion:
-        if self._recording:
+        if self._recording is not None:
             found = self._recording.get(request.call)
             if isinstance(found, NodeError):
                 raise found

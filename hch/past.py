@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,8 @@ class Past:
         run was made with, where that has a strategy that is an object. Raises ConfigError where it
         is lacking or another, UsageError for an unfinished run.
         """
-        past = Recording(self.store.events(self.run))
-        if not past.trace.finished:
+        past = Recording(partial(self.store.events, self.run))
+        if not past.finished:
             raise UsageError(
                 f"run {self.run} is not finished, so its record ends before its tree does: "
                 "go on with it by hch resume first"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -147,7 +148,7 @@ class Resumed:
     @property
     def over(self) -> bool:
         """Whether nothing is left to be done."""
-        return self.past.trace.finished is not None and not self.again
+        return self.past.finished is not None and not self.again
 
     def event(self) -> RunResumed:
         return RunResumed(version=__version__, cap=Amounts.of(self.cap), again=self.again)
@@ -192,39 +193,58 @@ class Run:
 
         Raises BillExhausted, StoreError, ConfigError, DeadEndpoint; the run can then be resumed.
         """
+        answers: dict[int, Answer] = {}
+        await self.end(answers.__setitem__)
+        if self.resumed and self.resumed.over:
+            ended = [root.answer for root in self.resumed.past.trace.roots]
+            return self._results([answer for answer in ended if answer is not None])
+        return self._results([answers[i] for i in range(self.plan.count)])
+
+    async def end(self, done: Callable[[int, Answer], None] = lambda *_: None) -> None:
+        """Go on to the end as `finish`, and keep no answer: `done` is told each root's.
+
+        It is told nothing of a finished run.
+        """
         with self.store.live(self.id):
             resumed = self.resumed
             past = resumed.past if resumed else None
             if past and self.store.last(self.id) != past.last:
                 raise StoreError(f"run {self.id} went on meanwhile: look at it, and resume it anew")
             if resumed and resumed.over:
-                ended = [root.answer for root in resumed.past.trace.roots]
-                return self._results([answer for answer in ended if answer is not None])
-            bill = self.bill = Bill(self.cap, past.trace.bill if past else Price())
+                return
+            bill = self.bill = Bill(self.cap, past.bill if past else Price())
             journal = self.journal(past)
             journal.write(resumed.event() if resumed else self.started())
             await journal.durable()
+            counts: Counter[str] = Counter()
+
+            def counted(index: int, answer: Answer) -> None:
+                counts[answer.status] += 1
+                done(index, answer)
+
             try:
-                answers = await self._grow(journal, bill, past)
+                await self._grow(journal, bill, past, counted)
             except BaseException as error:
                 reason = self.setup.redaction.text(str(error))
                 journal.write(RunStopped(kind=type(error).__name__, reason=reason))
                 self.store.flush()
                 raise
-            counts: dict[str, int] = {}
-            for answer in answers:
-                counts[answer.status] = counts.get(answer.status, 0) + 1
-            journal.write(RunFinished(statuses=counts))
+            journal.write(RunFinished(statuses=dict(sorted(counts.items()))))
             await journal.durable()
-            return self._results(answers)
 
     def journal(self, past: Recording | None = None) -> Journal:
         """What writes this run's events, and tells them to `watch`; `past` is what is there."""
-        written = past.written if past else None
+        written = past.written if past else ()
         return Journal(self.store, self.id, time.time, written, self.watch)
 
-    async def _grow(self, journal: Journal, bill: Bill, past: Recording | None) -> list[Answer]:
-        setup, answers = self.setup, dict[int, Answer]()
+    async def _grow(
+        self,
+        journal: Journal,
+        bill: Bill,
+        past: Recording | None,
+        done: Callable[[int, Answer], None],
+    ) -> None:
+        setup = self.setup
         models = self._wrapped(journal, bill, past)
         rules = setup.rules(journal)
         roots = planted(self.plan, setup.thinking_by(lambda model: models[model.name]), rules)
@@ -236,14 +256,11 @@ class Run:
                     stack.push_async_callback(self._close, model)
                 setup.running[self.id] = asyncio.get_running_loop()
                 async with asyncio.timeout(setup.deadline) as scope:
-                    await Engine(rules).run(
-                        roots, self.grant, answers.__setitem__, at_once=self._roots_at_once
-                    )
+                    await Engine(rules).run(roots, self.grant, done, at_once=self._roots_at_once)
         except TimeoutError:
             if not scope.expired():
                 raise
             raise BillExhausted(f"the run's {setup.deadline:g} s are over") from None
-        return [answers[i] for i in range(self.plan.count)]
 
     @property
     def _roots_at_once(self) -> int:
@@ -275,7 +292,7 @@ class Run:
             model = Retrying(model, journal, endpoint, calling.attempts, calling.pause)
             if self.setup.cache is not None and getattr(bare, "lasting", False):
                 model = Cached(model, self.setup.cache, journal)
-            models[bare.name] = Recorded(model, past.replies if past else {})
+            models[bare.name] = Recorded(model, past.replies if past else None)
         self.endpoints = tuple(endpoints.values())
         return models
 

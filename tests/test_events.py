@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from math import inf, nan
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -354,14 +355,14 @@ def test_on_a_resume_node_events_are_not_written_twice_and_the_last_end_of_a_nod
     for event in (started(), *events):
         first.write(event)
     watched: list[Event] = []
-    past = Recording(store.events("run"))
+    past = Recording(partial(store.events, "run"))
     again = Journal(store, "run", lambda: 2.0, past.written, watched.append)
     for event in (*events, closed("answered")):
         again.write(event)
     written = [record.event for record in store.events("run") if record.at == 2.0]
     assert written == [events[4], closed("answered")]
     assert watched == [*events, closed("answered")]
-    outcome = Recording(store.events("run")).trace.roots[0].answer
+    outcome = Recording(partial(store.events, "run")).trace.roots[0].answer
     assert outcome == Answer("answered")
 
 

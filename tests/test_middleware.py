@@ -538,7 +538,7 @@ def chain(provider: Provider, store: Store, bill: Bill, past: Recording | None =
     model = Journalled(model, journal, bill, past.attempts if past else {})
     model = Throttled(model, endpoint)
     model = Retrying(model, journal, endpoint, 4, 0.5)
-    return Recorded(model, past.replies if past else {})
+    return Recorded(model, past.replies if past else None)
 
 
 async def test_a_call_goes_through_all_of_them_and_every_attempt_is_counted(store: Store) -> None:
@@ -575,9 +575,9 @@ async def test_a_resume_sends_nothing_that_has_an_end_on_record(store: Store) ->
     came = [await outcome(first.complete(question(name))) for name in "abc"]
     assert [type(c) for c in came] == [Completion, ModelError, ModelError]
     past = store.past()
-    assert past.trace.bill == bill.spent
+    assert past.bill == bill.spent
     provider = Provider([good("again")])
-    second = chain(provider, store, Bill(bill.cap, past.trace.bill), past)
+    second = chain(provider, store, Bill(bill.cap, past.bill), past)
     again = [await outcome(second.complete(question(name))) for name in "abc"]
     assert provider.sent == []
     assert [str(c) for c in again] == [str(c) for c in came]

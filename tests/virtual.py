@@ -108,8 +108,9 @@ class Store(MemoryStore):
 
     def past(self) -> Recording:
         """What a resume would make of it."""
-        events = [STARTED, *self.written]
-        return Recording(Record(run=RUN, seq=i, at=0.0, event=e) for i, e in enumerate(events, 1))
+        events = enumerate([STARTED, *self.written], 1)
+        records = [Record(run=RUN, seq=i, at=0.0, event=event) for i, event in events]
+        return Recording(lambda: records)
 
 
 def question(body: str = "Why?", **changes: Any) -> Request:

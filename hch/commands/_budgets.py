@@ -6,6 +6,7 @@ import re
 from math import inf
 
 from hch.budget import CURRENCIES, Bill, Price
+from hch.recording import Recording
 from hch.trace import Node, Trace
 from hch.words import budget
 
@@ -13,12 +14,12 @@ _LACK = re.compile(r"(\d+) (call|token|micro-dollar|node)s? wanted, (\d+) left")
 _UNITS = dict(zip(("call", "token", "micro-dollar", "node"), CURRENCIES, strict=True))
 
 
-def to_go_on(trace: Trace) -> tuple[str, ...]:
+def to_go_on(past: Recording | Trace) -> tuple[str, ...]:
     """The flags of a resume that does not stop again where the bill stopped this run."""
-    stopped = trace.stopped
+    stopped = past.stopped
     if stopped is None or stopped.kind != "BillExhausted" or stopped.reason.endswith(" are over"):
         return ()
-    gone = Price(*map(max, trace.cap.amounts(), trace.bill.amounts()))
+    gone = Price(*map(max, past.cap.amounts(), past.bill.amounts()))
     lack = _lack(stopped.reason)
     larger = budget(_enlarged(gone, gone + lack, lack))
     return ("--budget", larger) if larger else ()

@@ -52,9 +52,7 @@ class Gauge:
         self._marks = Marks(run)
         self._roots: dict[str, list[int]] = {}
         self._ended: dict[str, NodeClosed] = {}
-        before = run.resumed.past.trace if run.resumed else None
-        calls = before.calls.values() if before else ()
-        self._before = sum(call.usage.input + call.usage.output for call in calls)
+        self._before = run.resumed.past.tokens if run.resumed else 0
 
     def take(self, event: Event) -> None:
         if isinstance(event, RootOpened):

@@ -27,7 +27,7 @@ from hch.events import (
     RootOpened,
     Thought,
 )
-from hch.trace import Trace
+from hch.recording import Recording
 
 SHOWN = 300
 """The characters of a question or an answer that are kept."""
@@ -269,11 +269,10 @@ class Growth:
         if call is not None:
             call.state = "done"
 
-    def remember(self, past: Trace) -> None:
+    def remember(self, past: Recording) -> None:
         """Count the calls of a run up to now, before it goes on."""
-        calls = past.calls.values()
-        self.sent += len(calls)
-        self.tokens += sum(call.usage.input + call.usage.output for call in calls)
+        self.sent += past.requests
+        self.tokens += past.tokens
         self.microusd += past.bill.microusd
 
     def _send(self, event: CallIntended) -> None:

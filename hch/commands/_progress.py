@@ -61,7 +61,7 @@ class Progress:
         models = run.setup.models.values() if run else ()
         self.growth = Growth(people={model.name for model in models if model.by_hand})
         if run is not None and run.resumed and not quiet:
-            self.growth.remember(run.resumed.past.trace)
+            self.growth.remember(run.resumed.past)
         self._gauge: Gauge | None = None
         if run is not None and run.plan.examination and not quiet:
             from hch.commands._evaluating import Gauge

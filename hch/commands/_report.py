@@ -14,8 +14,8 @@ from hch.commands._running import Finished
 from hch.commands._terminal import say, say_json, say_raw, tell
 from hch.errors import HchError
 from hch.events import CallIntended, RunStarted
-from hch.recording import Recording, given_up
-from hch.run import Result
+from hch.recording import given_up
+from hch.run import Result, Run
 from hch.trace import UNCLEAN, Node, Trace
 from hch.wire import Amounts
 from hch.words import cost, count, listed, seconds, tokens
@@ -149,18 +149,24 @@ def unknown(trace: Trace) -> dict[str, Any]:
     return {"calls": sum(requests.values()), "requests": list(requests)}
 
 
-def lost(past: Recording) -> list[tuple[str, CallIntended]]:
-    """The last attempts of calls that have no end on record, with the id of who asked."""
-    trace = past.trace
-    ids = {
-        call.request: node.id
-        for node in reversed(list(trace.nodes()))
-        for _, call in node.thoughts
-        if call
-    }
-    calls = [call for call in trace.calls.values() if call.unknown]
-    open_ = (call for call in calls if call.request not in past.replies)
-    return [(ids.get(call.request, "?"), call.unknown[-1]) for call in open_]
+def lost(run: Run) -> list[tuple[str, CallIntended]]:
+    """The last attempts of a resumed run's calls with no end on record, and the id of who asked."""
+    assert run.resumed is not None
+    past = run.resumed.past
+    calls = [
+        (request, attempts[max(attempts)])
+        for request, attempts in past.unknown.items()
+        if past.replies.get(request) is None
+    ]
+    ids = _ids(run, {intent.node for _, intent in calls}) if calls else {}
+    return [(ids.get(intent.node, "?"), intent) for _, intent in calls]
+
+
+def _ids(run: Run, keys: set[str]) -> dict[str, str]:
+    """The ids of the nodes of these keys."""
+    tree = run.store.outline(run.id)
+    rows = enumerate(json.loads(tree.keys)[: tree.n])
+    return {key: tree.id(node) for node, key in rows if key in keys}
 
 
 def uncertain(trace: Trace, *, running: bool = False) -> str:

@@ -22,9 +22,9 @@ from hch.commands._progress import Progress
 from hch.commands._terminal import last_words, mutter, tell
 from hch.errors import BillExhausted, HchError
 from hch.keeping import Store
+from hch.recording import Recording
 from hch.run import Result, Run
 from hch.safe_text import one_line
-from hch.trace import Trace
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -110,7 +110,7 @@ def complete(
             raise
         tell(str(error))
         short = isinstance(error, BillExhausted)
-        more = to_go_on(Trace(run.store.events(run.id))) if short else ()
+        more = to_go_on(Recording(partial(run.store.events, run.id))) if short else ()
         if line := resume(*(more or to_pay_again(run.bill))):
             tell(f"go on with: {line}")
         raise typer.Exit(error.exit_code) from None

@@ -153,7 +153,7 @@ def _tell_unknown(run: Run, *, ask: bool, quiet: bool) -> None:
 
     assert run.resumed is not None
     people = {name for name, model in run.setup.models.items() if model.by_hand}
-    calls = [c for c in lost(run.resumed.past) if c[1].model not in people]
+    calls = [c for c in lost(run) if c[1].model not in people]
     if not calls:
         return
     what = "of unknown outcome, counted at its worst case, is"

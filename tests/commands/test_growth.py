@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -222,7 +223,7 @@ def test_what_a_resume_finds_recorded_leaves_nothing_waiting() -> None:
     run = hch.begin(["Why?"])
     asyncio.run(run.finish())
     seen: list[Event] = []
-    past = Resumed(Recording(store.events(run.id)), run.cap)
+    past = Resumed(Recording(partial(store.events, run.id)), run.cap)
     again = Run(run.id, run.setup, store, run.plan, resumed=past)
     again.watch = seen.append
     asyncio.run(again.finish())
