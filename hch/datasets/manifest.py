@@ -272,6 +272,6 @@ _SHARD = re.compile(
 )
 
 
-def totals(counts: Mapping[str, Mapping[str, int]]) -> int:
+def totals(counts: Mapping[Any, Mapping[str, int]]) -> int:
     """All rows."""
     return sum(sum(splits.values()) for splits in counts.values())

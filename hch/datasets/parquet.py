@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping
-from typing import Any, Protocol
+from itertools import accumulate
+from typing import Any, BinaryIO, Protocol
 
 from hch.datasets.manifest import FileEntry
 from hch.errors import ConfigError
 from hch.protocols import Column
+from hch.safe_text import one_line
 
 GROUP = 4_000_000
 """The characters of rows that are a row group, unless one row has more."""
@@ -127,3 +130,53 @@ def _arrow(column: Column) -> Any:
         case [of]:
             return pa.list_(_arrow(of))
     raise ValueError(f"{column!r} is no column's type")
+
+
+class Reader:
+    """A Parquet file as it is read, a row group at a time.
+
+    Raises ConfigError where pyarrow is missing, ValueError for what is no such file.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        check_installed()
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        self._errors = (pa.ArrowException, OSError, UnicodeDecodeError)
+        try:
+            self._file = parquet.ParquetFile(pa.PythonFile(file, mode="r"))
+            about = self._file.metadata
+            sizes = [about.row_group(group).num_rows for group in range(about.num_row_groups)]
+        except self._errors as error:
+            raise self._wrong(error) from error
+        self._ends = list(accumulate(sizes))
+        self.groups = len(sizes)
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self._ends[-1] if self._ends else 0
+
+    @property
+    def schema(self) -> Any:
+        """The Arrow schema of its columns."""
+        return self._file.schema_arrow
+
+    def place(self, number: int) -> tuple[int, int]:
+        """The group of the row of that number, and its number therein."""
+        if not 0 <= number < self.count:
+            raise ValueError(f"there is no row {number}")
+        group = bisect_right(self._ends, number)
+        return group, number - (self._ends[group - 1] if group else 0)
+
+    def rows(self, group: int) -> list[dict[str, Any]]:
+        """The rows of a group."""
+        try:
+            found: list[dict[str, Any]] = self._file.read_row_group(group).to_pylist()
+        except self._errors as error:
+            raise self._wrong(error) from error
+        return found
+
+    def _wrong(self, error: Exception) -> ValueError:
+        return ValueError(f"it is no sound Parquet file: {one_line(str(error), 200)}")
