@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import json
 import subprocess
 import sys
-from typing import get_type_hints
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -14,11 +19,14 @@ from hypothesis import strategies as st
 from hch import HCH, ScriptedModel, registry
 from hch.agents import Learned, Query, Row
 from hch.prompts import ALWAYS, Prompt, reader, shipped
+from hch.rows import KINDS, Turn
 from hch.stores.memory import MemoryStore
 from hch.types import Answer, Text
+from tests.formats.rows import fits, rows, whole
 from tests.support import Plan, ask, check_tree, regular
 
-FOLDERS = ("models", "strategies", "stores", "tasks", "learners", "scorers", "commands")
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("models", "strategies", "stores", "tasks", "formats", "learners", "scorers", "commands")
 PLUGINS = [(kind, name) for kind in FOLDERS for name in registry.names(kind)]
 STRATEGIES = registry.names("strategies")
 ALONE = [
@@ -140,6 +148,119 @@ def test_a_scorer_takes_any_text_and_says_the_same_of_it_again(name, text):
     assert first.form(text) == first.form(text) == second.form(text)
     assert first.form(text) != ""
     assert first.form("") is first.form(" \n") is None
+
+
+def specs() -> Iterator[registry.Spec]:
+    """Every format, with every choice of those of its options that are switches or lists."""
+    for name in registry.names("formats"):
+        module = registry.load("formats", name)
+        hints = get_type_hints(module.build)
+        choices = [
+            [(option, str(value)) for value in (get_args(hint) or (False, True))]
+            for option, hint in hints.items()
+            if get_origin(hint) is Literal or hint is bool
+        ]
+        for options in product(*choices):
+            yield registry.Spec(name, None, options)
+
+
+FORMATS = list(specs())
+TAKEN = [(spec, kind) for spec in FORMATS for kind in registry.build("formats", spec).kinds]
+SCALARS = ("text", "number", "whole", "flag")
+
+
+def is_column(column):
+    if isinstance(column, Mapping):
+        return bool(column) and all(is_column(field) for field in column.values())
+    return column in SCALARS if isinstance(column, str) else [*map(is_column, column)] == [True]
+
+
+@pytest.mark.parametrize("spec", FORMATS, ids=str)
+def test_a_format_names_the_kinds_of_its_rows_and_the_types_of_its_columns(spec):
+    plugin = registry.build("formats", spec)
+    assert plugin.kinds
+    assert set(plugin.kinds) <= set(KINDS)
+    assert len(set(plugin.kinds)) == len(plugin.kinds)
+    assert isinstance(plugin.judged, bool)
+    assert is_column(plugin.columns)
+
+
+def check_lines(plugin, row):
+    """Its lines have its columns, each of its type; JSON holds them; and it says the same again."""
+    lines = plugin.encode(row)
+    assert lines
+    for line in lines:
+        assert list(line) == list(plugin.columns)
+        assert all(fits(line[name], column) for name, column in plugin.columns.items()), line
+    assert json.loads(json.dumps(lines, allow_nan=False)) == list(lines)
+    assert plugin.encode(row) == lines
+
+
+@pytest.mark.parametrize(("spec", "kind"), TAKEN, ids=str)
+@given(data=st.data())
+def test_a_format_writes_every_row_of_its_kinds_that_lacks_nothing(spec, kind, data):
+    plugin = registry.build("formats", spec)
+    row = data.draw(rows(kind))
+    lack = plugin.lacks(row)
+    assert lack == registry.build("formats", spec).lacks(row)
+    if lack is None:
+        check_lines(plugin, row)
+        assert registry.build("formats", spec).encode(row) == plugin.encode(row)
+    else:
+        assert 0 < len(lack) <= 60
+        assert lack.isprintable()
+
+
+@pytest.mark.parametrize(("spec", "kind"), TAKEN, ids=str)
+def test_a_row_with_all_that_its_kind_can_have_lacks_nothing_however_long(spec, kind):
+    plugin, row = registry.build("formats", spec), whole(kind)
+    assert plugin.lacks(row) is None
+    check_lines(plugin, row)
+    long = "\x00é\u2028\U0001f600" * 250_000
+    texts = {name: long + name for name in ("completion", "thinking", "rejected")}
+    longer = replace(row, prompt=(Turn("user", long),), **texts)
+    assert plugin.lacks(longer) is None
+    check_lines(plugin, longer)
+
+
+@pytest.mark.parametrize("spec", FORMATS, ids=str)
+def test_what_a_format_wants_beside_its_files_is_texts_by_plain_names(spec):
+    plugin = registry.build("formats", spec)
+    folders = {f"{kind}/{split}": ["00000.jsonl", "00001.jsonl"]
+               for kind in plugin.kinds for split in ("train", "test")}  # fmt: skip
+    made = plugin.beside(folders)
+    assert all(name.replace(".", "").replace("_", "").isalnum() for name in made)
+    assert all(isinstance(text, str) for text in made.values())
+    assert plugin.beside(dict(reversed(folders.items()))) == made
+
+
+QUIET = """
+import sys
+from hch import registry
+from tests.formats.rows import whole
+
+specs = [registry.Spec.parse(text) for text in sys.argv[1:]]
+formats = [registry.build("formats", spec) for spec in specs]
+made = [[whole(kind) for kind in format.kinds] for format in formats]
+heard = []
+sys.addaudithook(lambda event, args: heard.append(event) if event != "builtins.id" else None)
+for format, rows in zip(formats, made):
+    for row in rows:
+        format.lacks(row), format.encode(row)
+    format.beside({"answer/train": ["00000.jsonl"]})
+print(*heard)
+"""
+
+
+def test_a_format_touches_nothing_outside():
+    done = subprocess.run(
+        [sys.executable, "-c", QUIET, *map(str, FORMATS)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
 @pytest.mark.parametrize("name", registry.names("commands"))

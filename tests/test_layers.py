@@ -58,7 +58,7 @@ def test_every_module_has_a_layer(contracts: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("kind", kinds())
 def test_plugins_of_a_folder_do_not_import_each_other(graph: grimp.ImportGraph, kind: str) -> None:
     """Modules that begin with an underscore are what several of them share."""
-    plugins = {f"hch.{kind}.{name}" for name in registry.names(kind)} & graph.modules
+    plugins = {registry.load(kind, name).__name__ for name in registry.names(kind)} & graph.modules
     assert plugins
     wrong = [
         f"{plugin} imports {other}"
