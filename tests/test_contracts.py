@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hch import HCH, ScriptedModel, registry
@@ -197,6 +197,7 @@ def check_lines(plugin, row):
 
 
 @pytest.mark.parametrize(("spec", "kind"), TAKEN, ids=str)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_format_writes_every_row_of_its_kinds_that_lacks_nothing(spec, kind, data):
     plugin = registry.build("formats", spec)
