@@ -24,7 +24,7 @@ from hch.examination import Entry, Examination, check_entries
 from hch.forecast import Estimate, Unwritten, estimate
 from hch.keeping import ReplyCache, Store
 from hch.prices import source
-from hch.prompts import PromptSet, folder, reader, shipped
+from hch.prompts import ALWAYS, Files, Prompt, PromptSet, folder, reader, shipped
 from hch.protocols import Model, Person, Strategy
 from hch.rates import Rate
 from hch.recording import Recording
@@ -356,9 +356,18 @@ class HCH:
         return {name: more for layer in layers for name, more in layer.prompts.items()}
 
     def _prompts(self) -> PromptSet:
+        return PromptSet(self._files, self._wanted())
+
+    @property
+    def _files(self) -> Files:
         named = self.chosen.prompts
         folders = [folder(named)] if named else []
-        return PromptSet(reader([*folders, shipped()], self.redaction), self._wanted())
+        return reader([*folders, shipped()], self.redaction)
+
+    @property
+    def direct(self) -> Prompt:
+        """The prompt that level 0 asks by, as it is now. Raises PromptError."""
+        return Prompt.read(self._files, "direct", ALWAYS)
 
     def _setup(self, prompts: PromptSet, cap: Price, seconds: float | None) -> Setup:
         check_replies(self._models, self.chosen.answer_tokens)

@@ -10,7 +10,7 @@ from typing import Any
 from hch.bounds import call_bound, input_bound
 from hch.budget import Price
 from hch.chance import seed_of
-from hch.prompts import Parts, context_parts, exchange_parts, marked, neutral, question_parts
+from hch.prompts import Parts, exchange_parts, marked, neutral, own_parts
 from hch.protocols import GrantView, Model, Value
 from hch.rates import token_bound
 from hch.replies import ReplyProblem, form, stated
@@ -33,9 +33,7 @@ class Drafts:
         self._sent: tuple[tuple[Message, ...], int] = ((), 0)
         self._seed = seed_of(rules.seed, self._sample)
         self._own: dict[str, Parts] = {
-            "question": question_parts(question),
-            "context": context_parts(question),
-            "manual": (Part(rules.manual.body, "manual"),) if rules.manual else (),
+            **own_parts(question, rules.manual),
             "level": (Part(str(self._level), "level"),),
         }
 

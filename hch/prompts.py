@@ -212,6 +212,15 @@ def context_parts(question: Question) -> Parts:
     )
 
 
+def own_parts(question: Question, manual: Text | None) -> dict[str, Parts]:
+    """What fills the placeholders of `ALWAYS`: all that a prompt such as `direct` shows."""
+    return {
+        "question": question_parts(question),
+        "context": context_parts(question),
+        "manual": (Part(manual.body, "manual"),) if manual else (),
+    }
+
+
 def exchange_parts(exchanges: Sequence[Exchange]) -> Parts:
     """What was asked and what came back, an answer once; of many refusals and repeats a few.
 

@@ -314,12 +314,13 @@ class Format(Protocol):
 
     `kinds` are the kinds of rows that it takes, the first by default, and `columns` what it makes
     of them. `judged`: it wants answers of which somebody told if they are right, wrong ones too.
-    A format inherits what it does not define.
+    `numbered`: its soft rows are of tokens' log-probabilities, and not of votes. A format inherits what it does not define.
     """
 
     kinds: tuple[Kind, ...]
     columns: Mapping[str, Column]
     judged: bool = False
+    numbered: bool = False
 
     def lacks(self, row: TrainingRow) -> str | None:
         """What a row of these kinds lacks to be written so, in a few words; None for nothing."""

@@ -164,12 +164,12 @@ class Tally:
 
     def _ballot(self, won: int | None) -> Ballot:
         order = sorted(range(len(self.groups)), key=lambda n: (n != won, -self._votes[n]))
-        texts = [_kept(group.text) if group.text else "" for group in self.groups]
+        texts = [kept(group.text) if group.text else "" for group in self.groups]
         votes = tuple((texts[n], self._votes[n]) for n in order)
         return Ballot(votes, self.tries, self.rule.of)
 
 
-def _kept(text: Text) -> str:
+def kept(text: Text) -> str:
     """An answer as a ballot has it: cut where it is long, and then told apart by its mark."""
     if len(text.body) <= KEPT:
         return text.body

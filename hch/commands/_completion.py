@@ -59,6 +59,10 @@ def complete_scorer(incomplete: str) -> Found:
     return list(_specs("scorers", incomplete))
 
 
+def complete_format(incomplete: str) -> Found:
+    return list(_specs("formats", incomplete))
+
+
 def complete_evaluation(ctx: Context) -> Found:
     """The ids of the evaluations that are kept, newest first."""
     from hch.commands._comparisons import evaluations

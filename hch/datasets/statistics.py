@@ -166,15 +166,12 @@ def _texts(value: Any) -> Iterator[str]:
 
 def length_in_tokens(origin: Data) -> int | None:
     """How many tokens a row has, where a tokenizer counted them."""
-    found = origin.get("tokens")
+    found = origin.get("size")
     return found if isinstance(found, int) and found >= 0 else None
 
 
 def cost(origin: Data) -> tuple[float, float]:
     """What a row's node spent, in millionths of a dollar and in tokens; 0 where it is not told."""
-    spent = origin.get("spent")
-    if not isinstance(spent, Mapping):
-        return 0.0, 0.0
-    amounts = (spent.get("microusd"), spent.get("tokens"))
+    amounts = (origin.get("cost"), origin.get("tokens"))
     microusd, tokens = (float(a) if isinstance(a, int | float) and a >= 0 else 0.0 for a in amounts)
     return microusd, tokens

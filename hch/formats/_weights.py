@@ -14,7 +14,7 @@ class Weighted(Format):
 
     def __init__(self, inner: Format) -> None:
         self._inner = inner
-        self.kinds, self.judged = inner.kinds, inner.judged
+        self.kinds, self.judged, self.numbered = inner.kinds, inner.judged, inner.numbered
         self.columns = {**inner.columns, "weight": "number"}
 
     def lacks(self, row: Row) -> str | None:

@@ -35,6 +35,7 @@ class Logprobs(Format):
     """
 
     kinds = ("soft",)
+    numbered = True
     columns = _COLUMNS
 
     def lacks(self, row: Row) -> str | None:

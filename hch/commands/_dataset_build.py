@@ -1,0 +1,367 @@
+"""Makes a dataset of runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from enum import StrEnum
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Option
+
+from hch.commands._completion import (
+    complete_file,
+    complete_folder,
+    complete_format,
+    complete_run,
+)
+from hch.commands._finding import find
+from hch.commands._given import check_filled
+from hch.commands._options import JsonOption, PromptsOption, QuietOption, StoreOption
+from hch.commands._terminal import mutter, say_json, tell
+from hch.errors import UsageError
+from hch.words import count
+
+if TYPE_CHECKING:
+    from hch.datasets.building import Built
+    from hch.keeping import Store
+
+TAKEN, CLEANED = "Which rows", "What is cleaned"
+SPLIT, WRITTEN = "How it is split", "What is written"
+
+UNFINISHED = ("running", "unfinished")
+
+MUCH = 0.1
+"""The part of the rows, or of the groups, from which on it is said that something took many."""
+
+EVERY = 0.2
+"""Seconds between two lines of progress."""
+
+
+class As(StrEnum):
+    """What `--as` may be."""
+
+    jsonl = "jsonl"
+    parquet = "parquet"
+
+
+class Apart(StrEnum):
+    """What `--apart` may be."""
+
+    trees = "trees"
+    questions = "questions"
+
+
+class By(StrEnum):
+    """What `--best` may be."""
+
+    score = "score"
+    share = "share"
+    cost = "cost"
+    tokens = "tokens"
+
+
+def build_dataset(
+    runs: Annotated[
+        list[str] | None,
+        Argument(
+            metavar="RUN",
+            help="Ids of runs, or how they begin; none with --where: every finished one.",
+            autocompletion=complete_run,
+        ),
+    ] = None,
+    out: Annotated[
+        str | None,
+        Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="The folder to make.",
+            rich_help_panel=WRITTEN,
+            autocompletion=complete_folder,
+        ),
+    ] = None,
+    form: Annotated[
+        str,
+        Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="What a row looks like, and its options.",
+            rich_help_panel=WRITTEN,
+            autocompletion=complete_format,
+        ),
+    ] = "prompt-completion",
+    rows: Annotated[
+        str | None,
+        Option(
+            metavar="KIND,…",
+            help="answer, decision, preference, step, soft, prompt-only. [the format's first]",
+            rich_help_panel=TAKEN,
+        ),
+    ] = None,
+    container: Annotated[
+        As, Option("--as", help="Lines of JSON, or Parquet.", rich_help_panel=WRITTEN)
+    ] = As.jsonl,
+    where: Annotated[
+        str,
+        Option(
+            metavar="CONDITIONS",
+            help="Only nodes that fit, such as 'level>=2 label=good'.",
+            rich_help_panel=TAKEN,
+        ),
+    ] = "",
+    partial: Annotated[
+        bool,
+        Option(
+            "--allow-partial",
+            help="Nodes too below which something was refused.",
+            rich_help_panel=TAKEN,
+        ),
+    ] = False,
+    untrusted: Annotated[
+        bool,
+        Option(help="Nodes too that read text which nobody vouches for.", rich_help_panel=TAKEN),
+    ] = False,
+    best: Annotated[
+        By | None,
+        Option(
+            help="Of the samples of a root question, the tree of the best only.",
+            rich_help_panel=TAKEN,
+        ),
+    ] = None,
+    balance: Annotated[
+        bool,
+        Option(help="As many rows of each level and task.", rich_help_panel=TAKEN),
+    ] = False,
+    shortest: Annotated[
+        int,
+        Option(min=0, metavar="N", help="The least size of a row.", rich_help_panel=TAKEN),
+    ] = 0,
+    longest: Annotated[
+        int | None,
+        Option(
+            min=1,
+            metavar="N",
+            help="The most size: tokens of --tokenizer, or characters.",
+            rich_help_panel=TAKEN,
+        ),
+    ] = None,
+    tokenizer: Annotated[
+        str | None,
+        Option(
+            metavar="NAME",
+            help="What counts tokens: a file, a folder, or a name on the hub.",
+            rich_help_panel=TAKEN,
+            autocompletion=complete_file,
+        ),
+    ] = None,
+    redact: Annotated[
+        list[str] | None,
+        Option(
+            metavar="REGEX", help="What becomes [redacted]. Repeatable.", rich_help_panel=CLEANED
+        ),
+    ] = None,
+    decontaminate: Annotated[
+        list[str] | None,
+        Option(
+            metavar="FILE",
+            help="Texts that must not be learned: .jsonl, .csv, .txt. Repeatable.",
+            rich_help_panel=CLEANED,
+            autocompletion=complete_file,
+        ),
+    ] = None,
+    near: Annotated[
+        str,
+        Option(
+            metavar="X",
+            help="From which similarity on root questions are near-equal; or off.",
+            rich_help_panel=SPLIT,
+        ),
+    ] = "0.8",
+    drop_near: Annotated[
+        bool, Option(help="Of near-equal root questions only the first.", rich_help_panel=CLEANED)
+    ] = False,
+    split: Annotated[
+        str, Option(metavar="NAME=SHARE,…", help="The splits.", rich_help_panel=SPLIT)
+    ] = "train=0.9,test=0.1",
+    apart: Annotated[
+        Apart,
+        Option(help="What lies on one side only: trees, or root questions.", rich_help_panel=SPLIT),
+    ] = Apart.trees,
+    seed: Annotated[int, Option(metavar="N", help="Of the splits.", rich_help_panel=SPLIT)] = 0,
+    extends: Annotated[
+        str | None,
+        Option(
+            metavar="DIR",
+            help="A dataset whose rows all stay where they are.",
+            rich_help_panel=SPLIT,
+            autocompletion=complete_folder,
+        ),
+    ] = None,
+    shard: Annotated[
+        int, Option(min=1, metavar="N", help="The rows of a file.", rich_help_panel=WRITTEN)
+    ] = 50_000,
+    force: Annotated[
+        bool, Option("--force", help="Replace the dataset at DIR.", rich_help_panel=WRITTEN)
+    ] = False,
+    prompts: PromptsOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Make a dataset of runs: rows, cleaned and split, with where each is from.
+
+    Rows are made of the nodes that answered and are clean: every node below answered, nothing was
+    refused, cut or fallen back on. Answers are asked as level 0 asks them by the prompt direct,
+    decisions as they were sent. Rows that say the same are written once. Root questions that are
+    nearly equal are in one split, and so is a tree with all it asks. The same runs and options give
+    the same bytes. A build that is stopped leaves nothing.
+
+    Kinds:
+      answer  The question, and its amplified answer, of level 1 and up, or of a vote.
+      decision  The prompt that a copy saw, and its reply to it.
+      preference  A question with two answers, of which a vote or a check chose one.
+      step  A question with the steps to its answer, each judged by a label or a check.
+      soft  A question with the shares of the votes; with the format logprobs, tokens.
+      prompt-only  The question alone.
+
+    Specs:
+      FORMAT  NAME[,option=value…], such as conversational,reasoning=inline; hch plugins formats
+        lists them.
+      CONDITIONS  NAME, an operator and a value, by blanks: level, depth, task, player, strategy,
+        model, prompt, run, root, label, by, score, share, check, cost, tokens, calls, nodes. Texts
+        take * for any characters, and several by commas.
+
+    Exit status:
+      0  The dataset is there.
+      2  Wrong use, no such run, no row at all, or a file that cannot be read or written.
+      5  The store cannot be read.
+      6  A package is missing: pip install 'hch[data]'.
+      129, 130, 143  Stopped by SIGHUP, Ctrl-C or SIGTERM.
+
+    Examples:
+      hch dataset build 260102-030405 --out rows
+      hch dataset build --where "task=arithmetic level>=1" --as parquet --out rows
+      hch dataset build 260102-030405 --format preference --out pairs
+      hch dataset build 260102-030405 -f unpaired --where by=truth --decontaminate exam.jsonl -o kto
+
+    See also:
+      hch generate, hch label, hch dataset verify, hch dataset stats, docs/datasets.md
+    """
+    from hch.commands._recipes import recipe_of
+    from hch.compose import HCH
+    from hch.datasets.building import Build
+
+    check_filled(RUN=runs, out=out, format=form, rows=rows, tokenizer=tokenizer, redact=redact)
+    check_filled(decontaminate=decontaminate, near=near, split=split, extends=extends)
+    check_filled(prompts=prompts, store=store)
+    if out is None:
+        raise UsageError("--out says which folder is to be made: name one")
+    if not runs and not where.strip():
+        raise UsageError("there is nothing to make rows of: name runs, or say which by --where")
+    given = {name: value for name, value in (("store", store), ("prompts", prompts)) if value}
+    hch = HCH(**given)  # type: ignore[arg-type]
+    asked: dict[str, Any] = {
+        "format": form, "rows": rows, "container": container.value, "where": where,
+        "partial": partial, "untrusted": untrusted, "best": best and best.value,
+        "balance": balance, "shortest": shortest, "longest": longest, "tokenizer": tokenizer,
+        "redact": redact, "decontaminate": decontaminate, "near": near, "drop_near": drop_near,
+        "split": split, "apart": apart.value, "seed": seed, "extends": extends, "shard": shard,
+    }  # fmt: skip
+    recipe = recipe_of(hch, asked)
+    with closing(hch.kept_in) as kept_in:
+        wanted = _wanted(kept_in, runs or (), quiet=quiet)
+        progress = _Progress(quiet=quiet or not sys.stderr.isatty())
+        try:
+            built = Build(kept_in, wanted, recipe, progress).into(Path(out), force=force)
+        finally:
+            progress.end()
+    if as_json:
+        say_json(_told(built))
+    if not quiet:
+        for line in _report(built, out):
+            tell(line)
+
+
+def _wanted(store: Store, given: Sequence[str], *, quiet: bool) -> list[str]:
+    """The ids of the runs that were named, or of all that are finished.
+
+    Raises UsageError where one is not finished.
+    """
+    rows = [find(store, name) for name in given]
+    for row in rows:
+        if row.status in UNFINISHED:
+            raise UsageError(
+                f"run {row.run} is {row.status}: go on with it by hch resume {row.run} first"
+            )
+    if given:
+        return [row.run for row in rows]
+    find(store, None)  # for its error where there are none
+    every = store.runs()
+    ended = [row.run for row in every if row.status not in UNFINISHED]
+    if not quiet and len(ended) < len(every):
+        tell(f"left out {count(len(every) - len(ended), 'run')}, since not finished")
+    return ended
+
+
+def _told(built: Built) -> dict[str, Any]:
+    """What came of it, as JSON."""
+    manifest = built.manifest
+    return {
+        "counts": manifest.counts,
+        "filters": [entry.model_dump() for entry in manifest.filters],
+        "split": manifest.split.model_dump(),
+        "files": len(manifest.files),
+        "whys": dict(built.whys),
+    }
+
+
+def _report(built: Built, out: str) -> Iterator[str]:
+    """What came of it, in lines."""
+    from hch.datasets.dividing import HELD
+    from hch.datasets.manifest import totals
+
+    manifest = built.manifest
+    rows = totals(manifest.counts)
+    yield f"wrote {count(rows, 'row')} of {count(len(manifest.runs), 'run')} to {out}"
+    for kind, splits in manifest.counts.items():
+        told = ", ".join(f"{name} {number:,}" for name, number in splits.items())
+        yield f"  {kind}: {told}"
+    for entry in manifest.filters:
+        if entry.taken:
+            what = f" ({entry.what})" if entry.what else ""
+            yield f"  {entry.name}: left out {entry.taken:,}{what}"
+    for why, times in sorted(built.whys.items()):
+        yield f"  no row {times:,} times: {why}"
+    split = manifest.split
+    if split.largest > max(1, MUCH * split.groups):
+        yield (
+            f"  {split.largest:,} root questions are nearly equal, and all in one split: a higher "
+            "--near joins fewer"
+        )
+    held = next((entry.taken for entry in manifest.filters if entry.name == HELD), 0)
+    if held > MUCH * (rows + held):
+        yield "  many sub-questions are also asked in held-out trees: --apart questions keeps more"
+
+
+class _Progress:
+    """One line on the terminal that is written over."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet, self._last, self._shown = quiet, 0.0, False
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        if self._quiet or monotonic() - self._last < EVERY:
+            return
+        self._last, self._shown = monotonic(), True
+        much = f"{done:,} of {of:,}" if of else f"{done:,}" if done else ""
+        mutter(f"\r\x1b[K{what} {much}".rstrip())
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            mutter("\r\x1b[K")

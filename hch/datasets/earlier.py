@@ -1,0 +1,118 @@
+"""A dataset that is extended: its roots and rows stay where they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from hch.beginning import reason
+from hch.datasets.dividing import Settled
+from hch.datasets.folder import opened, shown
+from hch.datasets.manifest import Manifest, origins_of, row_shard
+from hch.datasets.normal import mark
+from hch.datasets.recipe import Recipe
+from hch.errors import UsageError
+from hch.safe_text import one_line
+from hch.wire import Chars, Wire
+
+ROOTS = "roots.jsonl"
+
+LONGEST = 1 << 26
+"""The most bytes of a line."""
+
+SAME = ("format", "rows", "as", "splits", "apart", "seed", "near")
+"""The options that an extension shares with what it extends, or rows would not be alike."""
+
+_Hex = Annotated[str, Field(pattern="^(?:[0-9a-f]{2}){0,64}$")]
+
+
+class RootLine(Wire):
+    """A line of `roots.jsonl`: root number `root` of a run, its `text`, and its split.
+
+    `about` is the mark of its context and instance; roots of one `group` are near-equal.
+    """
+
+    run: str
+    root: int
+    split: str
+    group: int
+    about: _Hex
+    text: Chars
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was there before, read once but for the rows; `lines` are those of its roots."""
+
+    folder: Path
+    manifest: Manifest
+    roots: tuple[Settled, ...]
+    lines: tuple[str, ...]
+
+    @classmethod
+    def read(cls, recipe: Recipe) -> Earlier:
+        """Raises UsageError where it is no dataset, or was made by another recipe."""
+        folder = recipe.extends or Path()
+        manifest, options = Manifest.read(folder), recipe.options()
+        for name in SAME:
+            if (was := manifest.options.get(name)) != options[name]:
+                raise UsageError(
+                    f"{one_line(str(folder))} was made with {name} {one_line(json.dumps(was), 80)},"
+                    f" and cannot be extended with {one_line(json.dumps(options[name]), 80)}"
+                )
+        lines = tuple(_lines(folder, ROOTS))
+        roots = [_root(folder, number, line) for number, line in enumerate(lines, 1)]
+        if wrong := {root.split for root in roots} - set(recipe.splits.names):
+            raise UsageError(f"{shown(folder, ROOTS)} has the split {one_line(min(wrong), 40)!r}")
+        settled = (Settled(bytes.fromhex(r.about), r.text, r.split) for r in roots)
+        return cls(folder, manifest, tuple(settled), lines)
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        return tuple(entry.run for entry in self.manifest.runs)
+
+    def rows(self, names: tuple[str, ...]) -> Iterator[tuple[str, bytes, bytes, int]]:
+        """Each row's kind, digest, mark of its question, and the number of its split.
+
+        So too for each root, of no kind. Raises UsageError for an origin that cannot be read.
+        """
+        for root in self.roots:
+            yield "", b"", root.about + mark(root.text), names.index(root.split)
+        for entry in self.manifest.files:
+            if (where := row_shard(entry.path)) is None:
+                continue
+            kind, split = where
+            path = origins_of(entry.path)
+            for number, line in enumerate(_lines(self.folder, path), 1):
+                try:
+                    data: Any = json.loads(line)
+                    digest, question = (
+                        bytes.fromhex(data[name]) for name in ("digest", "question")
+                    )
+                except (ValueError, TypeError, KeyError, RecursionError) as error:
+                    place = f"{shown(self.folder, path)}, line {number}"
+                    raise UsageError(f"{place}: it is no origin of a row") from error
+                yield kind, digest, question, names.index(split)
+
+
+def _lines(folder: Path, path: str) -> Iterable[str]:
+    with opened(folder, path) as file:
+        number = 0
+        while line := file.readline(LONGEST):
+            number += 1
+            if not line.endswith(b"\n") or not line.isascii():
+                raise UsageError(f"{shown(folder, path)}, line {number}: it is cut off, or no JSON")
+            yield line[:-1].decode("ascii")
+
+
+def _root(folder: Path, number: int, line: str) -> RootLine:
+    try:
+        return RootLine.model_validate_json(line)
+    except ValidationError as error:
+        place = f"{shown(folder, ROOTS)}, line {number}"
+        raise UsageError(f"{place}: it is no root: {one_line(reason(error), 200)}") from error
