@@ -8,7 +8,6 @@ stays, since `2 - 3` is not `2 + 3`.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from functools import cache
 from hashlib import blake2b
@@ -24,6 +23,9 @@ _ALONE = (  # scripts that put no blanks between words: Thai to Khmer, kana, ide
     "\U00020000-\U0003ffff"
 )
 _ASCII = re.compile(r"[a-z0-9]+|[^\s]")
+_MARKS = range(0x300, 0x20000)
+"""Where there are marks: beyond are ideographs, and what nobody sees."""
+
 _RUN = 30
 """The most marks in a row that are put into order together (Unicode Standard Annex 15, 13.1)."""
 
@@ -63,7 +65,7 @@ def _composed(text: str) -> str:
 
 @cache
 def _long_run() -> re.Pattern[str]:
-    marks = [c for c in map(chr, range(0x300, sys.maxunicode + 1)) if _is_mark(c)]
+    marks = [c for c in map(chr, _MARKS) if _is_mark(c)]
     return re.compile(f"[{''.join(marks)}]{{{_RUN}}}")
 
 
@@ -74,6 +76,6 @@ def _is_mark(character: str) -> bool:
 
 @cache
 def _word() -> re.Pattern[str]:
-    marks = "".join(c for c in map(chr, range(0x300, sys.maxunicode + 1)) if category(c)[0] == "M")
+    marks = "".join(c for c in map(chr, _MARKS) if category(c)[0] == "M")
     letters, marks = rf"[^\W_{_ALONE}]", f"[{marks}]"
     return re.compile(rf"[{_ALONE}]{marks}*|{letters}+(?:{marks}+{letters}*)*|[^\s]")

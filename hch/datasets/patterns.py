@@ -13,7 +13,7 @@ STAND_IN = "[redacted]"
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """Regular expressions, applied one after another."""
+    """Regular expressions, of which each sees the whole text."""
 
     compiled: tuple[re.Pattern[str], ...]
 
@@ -35,16 +35,18 @@ class Patterns:
         return tuple(pattern.pattern for pattern in self.compiled)
 
     def clean(self, text: str) -> tuple[str, int]:
-        """The text with `[redacted]` for each match, and how many there were."""
-        found = 0
-        for pattern in self.compiled:
-            text, several = pattern.subn(_stand_in, text)
-            found += several
-        return text, found
+        """The text with `[redacted]` for all that some pattern matches, and how often that stands.
 
-
-def _stand_in(match: re.Match[str]) -> str:
-    return STAND_IN if match[0] else ""
+        Patterns see the text as it came, whatever others match; what overlaps is taken out as one.
+        """
+        spans = sorted(m.span() for p in self.compiled for m in p.finditer(text) if m[0])
+        pieces, done, found = list[str](), 0, 0
+        for start, end in spans:
+            if start >= done:
+                pieces += text[done:start], STAND_IN
+                found += 1
+            done = max(done, end)
+        return "".join((*pieces, text[done:])), found
 
 
 def _compiled(text: str) -> re.Pattern[str]:
