@@ -10,6 +10,7 @@ remove       runs are removed, and it is not yet committed
 import       a run is brought in, and it is not yet committed
 shelve       texts are put on the shelf, and it is not yet committed
 label        labels are kept beside a run, and it is not yet committed
+place        a dataset is being put at its place, step by step
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import signal
 from hch.environment import variable
 from hch.errors import ConfigError
 
-POINTS = ("group", "rows", "commit", "migrate", "remove", "import", "shelve", "label")
+POINTS = ("group", "rows", "commit", "migrate", "remove", "import", "shelve", "label", "place")
 
 _SPELT = re.compile(rf"({'|'.join(POINTS)}|before-[A-Za-z]+|after-[A-Za-z]+):([1-9][0-9]*)")
 

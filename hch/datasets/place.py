@@ -19,6 +19,7 @@ from pathlib import Path
 
 from hch.datasets.manifest import NAME, Manifest
 from hch.errors import UsageError
+from hch.failpoints import Failpoint, armed
 from hch.safe_text import one_line
 
 MARK = ".hch-partial"
@@ -40,24 +41,21 @@ def building(out: Path, *, force: bool = False) -> Iterator[Path]:
     may not be, where another build is making it, or where it cannot be written. With `force` an
     earlier dataset may be there, which is then gone; no other folder.
     """
-    out = _checked(out)
-    partial = out.with_name(f".{out.name}.partial")
+    place = _Place(_checked(out), armed())
     try:
-        _put_back(out)
-        _check_free(out, force=force)
-        held = _taken(partial, out)
-        try:
+        place.put_back()
+        place.check_free(force=force)
+        with _locked(place.partial, place.out):
+            place.begin()
             try:
-                yield partial
-                _finish(partial, out, force=force)
-            finally:
-                if _is_at(held, partial):
-                    _remove(partial)
-        finally:
-            os.close(held)
+                yield place.partial
+                place.finish(force=force)
+            except BaseException:
+                place.give_up()
+                raise
     except OSError as error:
-        why = error.strerror or error
-        raise UsageError(f"{shown(out)} cannot be written: {one_line(str(why), 200)}") from error
+        why = one_line(str(error.strerror or error), 200)
+        raise UsageError(f"{shown(place.out)} cannot be written: {why}") from error
 
 
 def shown(path: Path) -> str:
@@ -78,25 +76,6 @@ def _checked(out: Path) -> Path:
     return out
 
 
-def _check_free(out: Path, *, force: bool) -> None:
-    """Raises UsageError where something is that may not go."""
-    if out.is_symlink():
-        raise UsageError(f"--out {shown(out)} is a link: name the folder itself")
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise UsageError(f"--out {shown(out)} is a file: name a folder")
-    if not any(out.iterdir()):
-        return
-    if not is_dataset(out):
-        raise UsageError(
-            f"--out {shown(out)} is a folder with something in it that is no dataset of hch: "
-            "name another"
-        )
-    if not force:
-        raise UsageError(f"--out {shown(out)} would be replaced: add --force, or name another")
-
-
 def is_dataset(folder: Path) -> bool:
     """Whether a folder has a manifest of ours."""
     try:
@@ -106,36 +85,130 @@ def is_dataset(folder: Path) -> bool:
     return True
 
 
-def _put_back(out: Path) -> None:
-    """Undo the first of two renames where a build was killed before the second."""
-    old = _old(out)
-    if not os.path.lexists(out) and not old.is_symlink() and old.is_dir() and is_dataset(old):
-        old.rename(out)
+class _Place:
+    """Where a dataset is to be, `out`, and where it is made, `partial`, which is locked."""
+
+    def __init__(self, out: Path, failpoint: Failpoint | None) -> None:
+        self.out = out
+        self.partial = out.with_name(f".{out.name}.partial")
+        self._old = out.with_name(f".{out.name}.old")
+        self._failpoint = failpoint
+
+    def check_free(self, *, force: bool) -> None:
+        """Raises UsageError where something is that may not go."""
+        out = self.out
+        if out.is_symlink():
+            raise UsageError(f"--out {shown(out)} is a link: name the folder itself")
+        if not out.exists():
+            return
+        if not out.is_dir():
+            raise UsageError(f"--out {shown(out)} is a file: name a folder")
+        if not any(out.iterdir()):
+            return
+        if not is_dataset(out):
+            raise UsageError(
+                f"--out {shown(out)} is a folder with something in it that is no dataset of hch: "
+                "name another"
+            )
+        if not force:
+            raise UsageError(f"--out {shown(out)} would be replaced: add --force, or name another")
+
+    def put_back(self) -> None:
+        """Undo the first of two renames where a build was killed before the second."""
+        old = self._old
+        if not os.path.lexists(self.out) and not old.is_symlink() and is_dataset(old):
+            old.rename(self.out)
+
+    def begin(self) -> None:
+        """Take away what a killed build has left. Raises UsageError for what none has."""
+        mark = self.partial / MARK
+        if any(self.partial.iterdir()) and not mark.exists() and not is_dataset(self.partial):
+            raise UsageError(f"{shown(self.partial)} is in the way: hch has not made what is in it")
+        mark.touch()
+        self._empty()
+        self._step()
+
+    def finish(self, *, force: bool) -> None:
+        """Make all durable, and put it at its place."""
+        if not (self.partial / NAME).is_file():
+            raise ValueError(f"a dataset was made without a {NAME}")
+        (self.partial / MARK).unlink()
+        self._step()
+        for folder, _, names in os.walk(self.partial, topdown=False):
+            for name in (*names, "."):
+                _sync(Path(folder) / name)
+        self._step()
+        self.check_free(force=force)
+        if self.out.exists() and any(self.out.iterdir()):
+            with _locked(self.out, self.out):
+                self._exchange()
+                _sync(self.out.parent)
+                self._step()
+                self.give_up()
+        else:
+            self.partial.rename(self.out)
+            self._step()
+            _sync(self.out.parent)
+
+    def give_up(self) -> None:
+        """Remove what is in the way; what cannot be removed is left for the next build."""
+        with suppress(OSError):
+            (self.partial / MARK).touch()
+            self._empty()
+            (self.partial / MARK).unlink()
+            self.partial.rmdir()
+
+    def _empty(self) -> None:
+        """Remove all but the mark."""
+        for path in sorted(self.partial.iterdir()):
+            self._step()
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != MARK:
+                path.unlink()
+
+    def _exchange(self) -> None:
+        """Put what was made where another is, which is then where that was."""
+        try:
+            _swap(self.partial, self.out)
+        except OSError as error:
+            if error.errno not in _NO_EXCHANGE:
+                raise
+            self.out.rename(self._old)
+            self.partial.rename(self.out)
+            self._old.rename(self.partial)
+
+    def _step(self) -> None:
+        if self._failpoint is not None:
+            self._failpoint.reach("place")
 
 
-def _old(out: Path) -> Path:
-    return out.with_name(f".{out.name}.old")
+@contextmanager
+def _locked(folder: Path, out: Path) -> Iterator[None]:
+    """Hold a folder, which is made where there is none; the lock stays with it, whatever its name.
 
-
-def _taken(partial: Path, out: Path) -> int:
-    """The folder to build in, empty and locked; its descriptor.
-
-    Raises UsageError while another build holds it, or where it is none of ours.
+    Raises UsageError while another build holds it.
     """
+    held = _taken(folder, out)
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+def _taken(folder: Path, out: Path) -> int:
     for _ in range(_TRIES):
         with suppress(FileExistsError):
-            partial.mkdir()
+            folder.mkdir()
         try:
-            held = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except FileNotFoundError:  # another build has just finished
             continue
         except NotADirectoryError as error:
-            raise UsageError(f"{shown(partial)} is in the way: it is no folder") from error
+            raise UsageError(f"{shown(folder)} is in the way: it is no folder") from error
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(held, partial):
-                _clear(partial)
-                (partial / MARK).touch()
+            if _is_at(held, folder):
                 return held
         except BlockingIOError as error:
             os.close(held)
@@ -153,55 +226,6 @@ def _is_at(held: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(held), path.lstat())
     except FileNotFoundError:
         return False
-
-
-def _clear(partial: Path) -> None:
-    """Take away what a killed build has left. Raises UsageError for what none has."""
-    left = list(partial.iterdir())
-    if left and not (partial / MARK).exists() and not is_dataset(partial):
-        raise UsageError(f"{shown(partial)} is in the way: hch has not made what is in it")
-    for path in sorted(left, key=lambda path: path.name == MARK):  # the mark last
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder that was being made; what cannot be removed is left for the next build."""
-    with suppress(OSError):
-        (folder / MARK).touch()
-        _clear(folder)
-        folder.rmdir()
-
-
-def _finish(partial: Path, out: Path, *, force: bool) -> None:
-    """Make all durable, and put it at its place."""
-    (partial / MARK).unlink()
-    if not (partial / NAME).is_file():
-        raise ValueError(f"a dataset was made without a {NAME}")
-    for folder, _, names in os.walk(partial, topdown=False):
-        for name in (*names, "."):
-            _sync(Path(folder) / name)
-    _check_free(out, force=force)
-    if out.exists() and any(out.iterdir()):
-        _exchange(partial, out)
-    else:
-        partial.rename(out)
-    _sync(out.parent)
-
-
-def _exchange(partial: Path, out: Path) -> None:
-    """Put a folder where another is, which is then where that one was."""
-    try:
-        _swap(partial, out)
-    except OSError as error:
-        if error.errno not in _NO_EXCHANGE:
-            raise
-        old = _old(out)
-        out.rename(old)
-        partial.rename(out)
-        old.rename(partial)
 
 
 def _swap(first: Path, second: Path) -> None:
