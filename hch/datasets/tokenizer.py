@@ -55,7 +55,7 @@ class Tokenizer:
         `tokenizers` package is not installed.
         """
         path = Path(name).expanduser()
-        if path.is_dir():
+        if name and path.is_dir():
             return cls(path.resolve().name, _text(path / _FILE))
         if path.is_file():
             return cls(path.name, _text(path))
