@@ -24,9 +24,10 @@ def opened(folder: Path, path: str) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"{shown(folder, path)} cannot be read: {why}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UsageError(f"{shown(folder, path)} cannot be read: it is no regular file")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UsageError(f"{shown(folder, path)} cannot be read: it is no regular file")
         try:
             yield file
         except OSError as error:
