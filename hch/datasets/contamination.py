@@ -71,8 +71,8 @@ class Contamination:
                     continue
                 count, place = count + 1, number << _LINES | line
                 same.add(mark(text), place)
-                for gram in _grams(words(text)):
-                    known.update(gram)
+                for nth, gram in enumerate(_grams(words(text))):
+                    known.update(gram[-1:] if nth else gram)
                     grams.add(_mark(gram), place)
             if not count:
                 raise UsageError(f"{path} holds no text that could be found again")

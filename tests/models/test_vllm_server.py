@@ -18,11 +18,14 @@ import pytest
 from pydantic import SecretStr
 
 from hch import HCH, Question, Text, Trace, registry
+from hch.datasets.alternatives import Alternatives
+from hch.datasets.tokenizer import Tokenizer
 from hch.errors import ConfigError, LengthError
 from hch.nodes import Call
 from hch.protocols import Model
 from hch.registry import Spec
 from hch.replies import form, parse
+from hch.rows import Tokens
 from hch.run import Result
 from hch.stores.sqlite import SqliteStore
 from hch.strategies.consult import LastTurn, Turn
@@ -183,6 +186,41 @@ async def test_tokens_by_number(server: Served) -> None:
         assert call.finished.logprobs
         tokens = [token for token, _, _ in call.finished.logprobs]
     assert all(token.startswith("token_id:") for token in tokens)
+
+
+async def test_log_probabilities_are_rows_of_numbers(server: Served) -> None:
+    tokenizer = Tokenizer.named(TINY)
+    tokens = Alternatives(tokenizer).tokens
+    model = named(server, "vllm", "logprobs=5", "token_ids=true", "temperature=0.8", "seed=5")
+    async with grown(model, depth=1) as (_, trace):
+        assert len(trace.calls) > len(QUESTIONS)
+        for call in trace.calls.values():
+            assert call.finished is not None
+            found = tokens(call.intents[0], call.finished)
+            assert isinstance(found, Tokens), found
+            assert {*map(len, found.ids), *map(len, found.logprobs)} == {5}
+            assert len(found.ids) == call.usage.output
+            assert all([*row] == sorted(row, reverse=True) for row in found.logprobs)
+            assert (found.tokenizer, found.temperature) == (tokenizer.hash, 0.8)
+            drawn = [int(token[9:]) for token, _, _ in call.finished.logprobs or ()]
+            assert tokenizer.text(drawn) == call.finished.text
+            assert all(number in row for number, row in zip(drawn, found.ids, strict=True))
+
+
+async def test_log_probabilities_by_number_are_those_by_text(server: Served) -> None:
+    """Where each text is that of one token; which half of a character one is, no text says."""
+    tokens = Alternatives(Tokenizer.named(TINY)).tokens
+    made = dict[str, list[Tokens | str]]()
+    for option in ("token_ids=false", "token_ids=true"):
+        model = named(server, "vllm", "logprobs=2", "temperature=0", option)
+        async with grown(model, answer_tokens=12, concurrency=1) as (_, trace):
+            calls = [call for call in trace.calls.values() if call.finished]
+            calls.sort(key=lambda call: call.intents[0].question)
+            made[option] = [tokens(call.intents[0], call.finished) for call in calls]
+    by_text, by_number = made.values()
+    known = [pair for pair in zip(by_text, by_number, strict=True) if not isinstance(pair[0], str)]
+    assert all(text == number for text, number in known)
+    assert known
 
 
 async def test_a_script_that_asks_a_model(server: Served) -> None:
