@@ -152,7 +152,7 @@ def _page(dataset: Dataset, found: Statistics, width: int) -> Iterator[str]:
     manifest = dataset.manifest
     rows = sum(sum(splits.values()) for splits in found.rows.values())
     of = count(len(manifest.runs), "run")
-    yield one_line(f"{dataset.folder}  {listed((f'{rows:,} rows', of))}", width)
+    yield f"{one_line(str(dataset.folder), width)}  {listed((f'{rows:,} rows', of))}"
     yield from _titled("Rows", _rows(found, width))
     yield from _titled("By level", _counts(found.levels, "level", width))
     if any(set(tasks) - {""} for tasks in found.tasks.values()):
@@ -215,11 +215,11 @@ def _filters(dataset: Dataset, width: int) -> Iterator[str]:
 
 def _costly(found: Statistics, width: int) -> Iterator[str]:
     cells = [
-        (row.place, one_line(f"{row.run} {row.node}", 80),
+        (one_line(f"{row.run} {row.node}", 60), row.place,
          f"{row.tokens:,.0f}", exactly(row.microusd) if row.microusd else "")
         for row in found.costly
     ]  # fmt: skip
-    yield from _table(("row", "run and node", "tokens", "cost"), cells, width, texts=2)
+    yield from _table(("run and node", "row", "tokens", "cost"), cells, width, texts=2)
 
 
 def _table(

@@ -16,6 +16,9 @@ from hch.datasets.dataset import Data, Page
 EXACT = 10_000
 """Lengths from this on are counted to four digits."""
 
+MOST = 10**15
+"""What is told to be more than this is not believed."""
+
 QUANTILES = {
     "least": 0.0,
     "5%": 0.05,
@@ -167,11 +170,13 @@ def _texts(value: Any) -> Iterator[str]:
 def length_in_tokens(origin: Data) -> int | None:
     """How many tokens a row has, where a tokenizer counted them."""
     found = origin.get("size")
-    return found if isinstance(found, int) and found >= 0 else None
+    return found if isinstance(found, int) and 0 <= found < MOST else None
 
 
 def cost(origin: Data) -> tuple[float, float]:
     """What a row's node spent, in millionths of a dollar and in tokens; 0 where it is not told."""
-    amounts = (origin.get("cost"), origin.get("tokens"))
-    microusd, tokens = (float(a) if isinstance(a, int | float) and a >= 0 else 0.0 for a in amounts)
+    microusd, tokens = (
+        float(amount) if isinstance(amount, int | float) and 0 <= amount < MOST else 0.0
+        for amount in (origin.get("cost"), origin.get("tokens"))
+    )  # fmt: skip
     return microusd, tokens
