@@ -42,16 +42,24 @@ def typed(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def asked(checkout: Path) -> str:
+    """The id of a run of three nodes, just made."""
+    done = typed(checkout, "hch", *shlex.split("ask 'What is (1+2)+3?' --depth 1 -s script --json"))
+    run: str = json.loads(done.stdout)["run"]
+    return run
+
+
 def lines(path: str) -> int:
     return len([line for line in SHOWN[path].splitlines() if line.strip()])
 
 
 def test_the_page_shows_a_plugin_of_each_kind_in_a_few_lines() -> None:
     wrapper, task, scorer = "strategies/insist", "tasks/parity", "scorers/yesno"
-    names = ["models/echo", "strategies/twice", wrapper, task, scorer]
+    form = "formats/qa"
+    names = ["models/echo", "strategies/twice", wrapper, task, scorer, form]
     assert list(SHOWN) == [f"hch/{name}.py" for name in names]
     assert lines(f"hch/{task}.py") <= 40
-    assert max(lines(f"hch/{name}.py") for name in (wrapper, scorer)) <= 30
+    assert max(lines(f"hch/{name}.py") for name in (wrapper, scorer, form)) <= 30
 
 
 @pytest.mark.parametrize("about", re.findall("(?ms)^`hch/.*?```python", PAGE))
@@ -60,10 +68,11 @@ def test_every_command_of_the_page_runs(about: str, checkout: Path) -> None:
     assert named
     for line in named:
         # What would go to a provider is put to the model of this page.
-        words = shlex.split(line.replace("openai:NAME", "echo").replace("…", "hello"))
+        said = shlex.split(line.replace("openai:NAME", "echo").replace("…", "hello"))
+        words = [asked(checkout) if word == "RUN" else word for word in said]
         done = typed(checkout, "hch", *words)
         assert done.returncode == 0, done.stderr
-        assert done.stdout
+        assert done.stdout or "wrote" in done.stderr
 
 
 def test_the_model_says_what_the_page_says(checkout: Path) -> None:
@@ -96,11 +105,20 @@ def test_the_wrapper_and_the_scorer_do_what_the_page_says(checkout: Path) -> Non
     assert typed(checkout, "hch", *["ask", "Perhaps", *vote[2:]]).returncode == 1
 
 
+def test_the_format_writes_what_the_page_says(checkout: Path) -> None:
+    words = ("-f", "qa,level=true", "--split", "train=1", "--out", "rows")
+    done = typed(checkout, "hch", "dataset", "build", asked(checkout), *words)
+    assert done.returncode == 0, done.stderr
+    [shard] = (checkout / "rows/answer/train").iterdir()
+    rows = [json.loads(line) for line in shard.read_text("utf-8").splitlines()]
+    assert {"question": "Question: What is (1+2)+3?", "answer": "6", "level": 1} in rows
+
+
 @pytest.mark.parametrize(
     "which",
     [
         "tests/test_tasks_contract.py -k parity",
-        "tests/test_contracts.py -k 'yesno or insist or twice or echo'",
+        "tests/test_contracts.py -k 'yesno or insist or twice or echo or qa'",
         "tests/test_wrappers.py -k 'insist and (direct or twice)'",
     ],
 )
