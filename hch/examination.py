@@ -49,7 +49,8 @@ class Examination(Wire):
 
     `labels` name the lineups, one for each. `expected` and `kinds` are by question: the right
     answer, None where the task's truth says it, and what accuracy is told apart by. `scorer` says
-    what counts as the same; None is as the task grades.
+    what counts as the same; None is as the task grades. Where trees are `generated`, they are what
+    is wanted, and not how many of them are right.
     """
 
     source: str
@@ -58,6 +59,7 @@ class Examination(Wire):
     kinds: Annotated[tuple[Chars, ...], _LISTED]
     scorer: str | None = None
     sample: int = 0
+    generated: bool = False
 
 
 def check_entries(entries: tuple[Entry, ...], lineups: int) -> None:

@@ -67,6 +67,11 @@ class Plan:
         """How many roots there are."""
         return len(self.questions) * len(self.entries)
 
+    @property
+    def generates(self) -> bool:
+        """Whether its trees are what is wanted, and no answers or figures."""
+        return self.examination is not None and self.examination.generated
+
     def __iter__(self) -> Iterator[tuple[Question, Entry]]:
         """Each root's question and entry, in order."""
         return product(self.questions, self.entries)
@@ -111,6 +116,12 @@ def planned(started: RunStarted) -> Plan:
     entries = tuple(Entry(**entry) for entry in started.roots.get("entries", [{}]))
     examined = started.roots.get("examination")
     return Plan(questions, entries, Examination(**examined) if examined else None)
+
+
+def evaluates(started: RunStarted) -> bool:
+    """Whether a run was started to say how many of its answers are right."""
+    held = started.roots.get("examination")
+    return held is not None and not held.get("generated")
 
 
 def instances_of(started: RunStarted, task: Task) -> tuple[Instance, ...]:

@@ -22,6 +22,7 @@ from hch.browse.strips import OneLine
 from hch.browse.tree import Tree
 from hch.columns import NOBODY
 from hch.errors import HchError
+from hch.roots import evaluates
 from hch.safe_text import one_line
 from hch.words import seconds
 
@@ -83,7 +84,7 @@ class Panes(Screen[None]):
         """Say which run it is, how it stands, and in which way it is shown."""
         row = self.book.row
         n, roots = self.book.outline.n, self.book.started.count
-        what = "evaluation of " if "examination" in self.book.started.roots else ""
+        what = "evaluation of " if evaluates(self.book.started) else ""
         several = f"{what}{roots:,} roots, first: " if roots > 1 else ""
         line: Line = [
             (one_line(row.run), "bold"),

@@ -16,7 +16,7 @@ from hch.evals.comparison import Comparison
 from hch.evals.evaluation import Evaluation, Row
 from hch.evals.share import Share
 from hch.keeping import RunRow, Store
-from hch.roots import planned
+from hch.roots import evaluates, planned
 from hch.safe_text import one_line
 from hch.trace import Trace
 from hch.words import count
@@ -28,9 +28,11 @@ LISTED = 30
 def evaluations(store: Store) -> Iterator[dict[str, Any]]:
     """Every evaluation that is kept, newest first, as it was planned."""
     for row in store.runs():
-        plan = planned(Trace(store.events(row.run, "RunStarted")).started)
-        if plan.examination is None:
+        started = Trace(store.events(row.run, "RunStarted")).started
+        if not evaluates(started):
             continue
+        plan = planned(started)
+        assert plan.examination is not None, "it evaluates"
         asked = [entry for entry in plan.entries if entry.grades is None]
         unfinished = row.status in ("unfinished", "running")
         yield {

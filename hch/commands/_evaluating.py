@@ -1,4 +1,4 @@
-"""An evaluation as it goes on: answers done, how many are right, and what all will come to."""
+"""An evaluation, or trees for data, as it goes on: what is done and right, and what is to come."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from hch.protocols import Scorer
 from hch.registry import Spec
 from hch.rules import Lineup
 from hch.run import Run
+from hch.stash import Stash
 from hch.types import Answer
 from hch.words import dollars, listed, seconds
 
@@ -29,10 +30,15 @@ BAR = 24
 
 @dataclass(slots=True)
 class Standing:
-    """One entry so far: how many answers ended and are graded, and what `priced` of them cost."""
+    """One entry so far: how many answers ended and are graded, and what `priced` of them cost.
+
+    Of those that ended here, so many are `answered`, and `clean`.
+    """
 
     name: str
     done: int = 0
+    answered: int = 0
+    clean: int = 0
     graded: int = 0
     right: int = 0
     priced: int = 0
@@ -51,19 +57,20 @@ class Gauge:
         self._began = monotonic()
         self._marks = Marks(run)
         self._roots: dict[str, list[int]] = {}
-        self._ended: dict[str, NodeClosed] = {}
+        self._ended: Stash[NodeClosed] = Stash()
+        self._generates = run.plan.generates
         self._before = run.resumed.past.tokens if run.resumed else 0
 
     def take(self, event: Event) -> None:
         if isinstance(event, RootOpened):
-            if event.key in self._ended:
-                self._end(event.index, self._ended[event.key])
+            if (ended := self._ended.get(event.key)) is not None:
+                self._end(event.index, ended)
             elif self._growth.place(event.key):
                 self._roots.setdefault(event.key, []).append(event.index)
             else:  # it was a sub-question before, and has ended: nobody remembers with what
                 self._standing(event.index).done += 1
         elif isinstance(event, NodeClosed) and event.key in self._roots:
-            self._ended[event.key] = event
+            self._ended.put(event.key, event)
             for index in self._roots.pop(event.key):
                 self._end(index, event)
 
@@ -72,6 +79,9 @@ class Gauge:
         standing.done += 1
         standing.priced += 1
         standing.spent += event.spent.price()
+        ended = self._growth.ended(event.key)
+        standing.answered += event.status == "answered"
+        standing.clean += ended is not None and ended.clean
         right = self._marks(index // len(self.entries), event.outcome())
         standing.graded += right is not None
         standing.right += right is True
@@ -86,12 +96,19 @@ class Gauge:
         return [(entry, standing) for entry, standing in pairs if entry.grades is None]
 
     def line(self) -> str:
-        """`120 of 900 answers, 58% right, about $1.20 and 3m20s more`."""
+        """`120 of 900 answers, 58% right, about $1.20 and 3m20s more`.
+
+        Of trees: `120 of 900 roots, 118 answered, 117 clean, 58% right, about …`.
+        """
         asked = [standing for _, standing in self.asked]
         done, graded = sum(s.done for s in asked), sum(s.graded for s in asked)
         right = f"{100 * sum(s.right for s in asked) // graded}% right" if graded else ""
-        so_far = f"{done:,} of {len(asked) * self.each:,} answers"
-        return listed((so_far, right, self.foreseen()))
+        all_ = len(asked) * self.each
+        if not self._generates:
+            return listed((f"{done:,} of {all_:,} answers", right, self.foreseen()))
+        answered, clean = sum(s.answered for s in asked), sum(s.clean for s in asked)
+        so_far = (f"{done:,} of {all_:,} roots", f"{answered:,} answered", f"{clean:,} clean")
+        return listed((*so_far, right, self.foreseen()))
 
     def foreseen(self) -> str:
         """What is still to come, by what there was so far; empty before anything is done.

@@ -1,4 +1,4 @@
-"""What `hch eval` was asked for, put together: the questions, who answers, and what it may cost."""
+"""What `hch eval` and `hch generate` were asked for, put together, and what it may cost."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from hch.compose import HCH
 from hch.errors import UsageError
 from hch.evals.contest import Contest, Contestant
 from hch.evals.questions import Sheet
+from hch.examination import Entry, Examination
 from hch.protocols import Scorer, Task
 from hch.run import Run
 from hch.safe_text import one_line
@@ -36,13 +37,19 @@ _NUMBERS = re.compile("([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The flags that are no fields of `HCH`, as typed."""
+class Drawn:
+    """The flags that say which questions are asked, as typed."""
 
     questions: str | None
     count: int | None
     instances: str | None
     sizes: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Drawn):
+    """The flags of an evaluation that are no fields of `HCH`, as typed."""
+
     scorer: str | None
     players: Sequence[str]
     strategy: str | None
@@ -51,19 +58,21 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """An evaluation that can begin; `told` is what is to be noted of who answers."""
+    """A run of many questions that can begin; `told` is what is to be noted of who answers."""
 
-    contest: Contest
     sheet: Sheet
     hch: HCH
+    entries: tuple[Entry, ...]
+    examination: Examination
     told: Sequence[str]
 
     def begin(self) -> Run:
         """The run. Raises UsageError without a budget where it costs money."""
         self._check_budget()
-        sheet, entries = self.sheet, self.contest.entries
-        examination = self.contest.examination(sheet)
-        return self.hch.examine(sheet.questions, entries, examination, instances=sheet.instances)
+        sheet = self.sheet
+        return self.hch.examine(
+            sheet.questions, self.entries, self.examination, instances=sheet.instances
+        )
 
     def notes(self) -> list[str]:
         """What is told when it begins: who answers, and what it will come to if that costs."""
@@ -72,9 +81,8 @@ class Examined:
 
     def foreseen(self) -> Foreseen:
         """What it will come to. Nothing is sent."""
-        entries, hch = self.contest.entries, self.hch
-        names = named(entries, self.contest.labels, hch.lineups)
-        return asyncio.run(foresee(hch, self.sheet, entries, names))
+        names = named(self.entries, self.examination.labels, self.hch.lineups)
+        return asyncio.run(foresee(self.hch, self.sheet, self.entries, names))
 
     def say_foreseen(self, *, as_json: bool) -> None:
         """Print what `--dry-run` prints."""
@@ -87,7 +95,7 @@ class Examined:
     def _check_budget(self) -> None:
         hch = self.hch
         if _typed(hch) is None and hch.cap[0] != UNLIMITED:
-            answers = len(self.sheet.questions) * self.contest.answers
+            answers = len(self.sheet.questions) * sum(e.grades is None for e in self.entries)
             raise UsageError(
                 f"{answers:,} answers cost money, and nothing says how much they may: give them a "
                 "--budget, such as 2usd; --dry-run says what they come to"
@@ -109,11 +117,12 @@ def examined(asked: Asked, given: Mapping[str, Any]) -> Examined:
     check_in_force(hch)
     built_in = not asked.players and first.casting.built_in
     told = [BUILT_IN.format(plays(first))] if built_in else []
-    sheet = _sheet(asked, hch, contest.compared_by)
+    sheet = sheet_of(asked, hch, contest.compared_by)
     if asked.questions is None and contest.compared_by:
         _check_scorer(hch.casting.task, sheet, contest.compared_by)
-    _check_parts(hch, len(sheet.questions), contest)
-    return Examined(contest, sheet, hch, [*told, *notices(hch)])
+    entries = contest.entries
+    check_parts(hch, len(sheet.questions), entries)
+    return Examined(sheet, hch, entries, contest.examination(sheet), [*told, *notices(hch)])
 
 
 def _typed(hch: HCH) -> str | None:
@@ -121,13 +130,14 @@ def _typed(hch: HCH) -> str | None:
     return hch.budget or hch.config.file.defaults.budget
 
 
-def _check_parts(hch: HCH, questions: int, contest: Contest) -> None:
+def check_parts(hch: HCH, questions: int, entries: Sequence[Entry]) -> None:
     """Raises UsageError for a cap whose parts are less than a token or a micro-dollar."""
     if hch.each is not None:
         return
-    cap, roots = hch.cap[0], questions * len(contest.entries)
-    answers = count(questions * contest.answers, "answer")
-    grades = " and its grade" if len(contest.entries) > contest.answers else ""
+    cap, roots = hch.cap[0], questions * len(entries)
+    asked = sum(entry.grades is None for entry in entries)
+    answers = count(questions * asked, "answer")
+    grades = " and its grade" if len(entries) > asked else ""
     for name, amount in (("tokens", cap.tokens), ("micro-dollars", cap.microusd)):
         if (part := 0.9 * amount / roots) < 1:
             raise UsageError(
@@ -145,13 +155,17 @@ def _own(first: HCH, model: str | None) -> str:
     return f"{strategy}@{thinks}"
 
 
-def _sheet(asked: Asked, hch: HCH, scorer: Scorer | None) -> Sheet:
+def sheet_of(asked: Drawn, hch: HCH, scorer: Scorer | None = None, *, told: bool = True) -> Sheet:
+    """The questions that are asked for; unless they have to be `told`, a file may lack answers.
+
+    Raises UsageError where there are none, or too few.
+    """
     task = hch.chosen.task
     if asked.questions is not None:
         if asked.instances or asked.sizes:
             raise UsageError("--instances and --sizes are of a task, and --questions has its own")
         known = hch.casting.task if task else None
-        return Sheet.of_file(Path(asked.questions), known, scorer, count=asked.count)
+        return Sheet.of_file(Path(asked.questions), known, scorer, count=asked.count, told=told)
     if task is None:
         raise UsageError(
             "there is nothing to ask: name a --task, of those that hch task list shows, or a file "

@@ -2,8 +2,8 @@
 
 It keeps the nodes that are open, the last few children of each that closed, and counts of the
 rest; so it is as large as what is open, and what a drawing needs is at hand without a search. Of a
-node that closed, its status alone is kept. Ids are provisional: a subtree that several share is
-its first asker's.
+node that closed, its status is kept, and whether it was clean, in a `Stash`. Ids are provisional: a
+subtree that several share is its first asker's.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from hch.events import (
     Asked,
@@ -27,7 +27,9 @@ from hch.events import (
     RootOpened,
     Thought,
 )
+from hch.nodes import UNCLEAN
 from hch.recording import Recording
+from hch.stash import Stash
 
 SHOWN = 300
 """The characters of a question or an answer that are kept."""
@@ -79,7 +81,8 @@ class Children:
 class Node:
     """A copy of HCH_level, open or lately closed; level -1: it was asked and has not begun.
 
-    `model` is the name of what it thinks with, if it does.
+    `model` is the name of what it thinks with, if it does. It is `clean` as far as nothing below it
+    was refused, cut, fallen back on, or without an answer.
     """
 
     key: str
@@ -93,6 +96,7 @@ class Node:
     children: Children | None = None
     others: list[Node] | None = None
     status: str = "open"
+    clean: bool = True
     said: str = ""
     until: float = 0.0
 
@@ -104,6 +108,13 @@ class Node:
             slots.append(str(node.slot))
             node = node.parent
         return ".".join(reversed(slots))
+
+
+class Ended(NamedTuple):
+    """How a node has closed."""
+
+    status: str
+    clean: bool
 
 
 class Growth:
@@ -127,7 +138,7 @@ class Growth:
         self.heard: float | None = None
         self._clock = clock
         self._people = people
-        self._ended: dict[str, str] = {}
+        self._ended: Stash[Ended] = Stash()
         self._takers: dict[type, Callable[[Any], None]] = {
             RootOpened: self._root,
             NodeOpened: self._open,
@@ -161,6 +172,10 @@ class Growth:
         node = self.nodes.get(key)
         return node.id if node is not None else ""
 
+    def ended(self, key: str) -> Ended | None:
+        """How the node of that key has closed; None for any other."""
+        return self._ended.get(key)
+
     # nodes
 
     def _root(self, event: RootOpened) -> None:
@@ -176,6 +191,7 @@ class Growth:
             parent.children = Children()
         if event.child is None:
             parent.children.refused += 1 + event.more
+            parent.clean = False
         else:
             self._hang(parent, event.slot, event.child, event.question.body)
 
@@ -185,8 +201,9 @@ class Growth:
         if children is None or key in children.known:
             return
         children.known.add(key)
-        if key in self._ended:
-            children.closed[self._ended[key]] += 1
+        if (ended := self._ended.get(key)) is not None:
+            children.closed[ended.status] += 1
+            parent.clean &= ended.clean
             return
         node = self.nodes.get(key)
         if node is not None:
@@ -206,8 +223,10 @@ class Growth:
 
     def _close(self, event: NodeClosed) -> None:
         self.statuses[event.status] += 1
-        self._ended[event.key] = event.status
         node = self.nodes.pop(event.key, None)
+        good = event.status == "answered" and not any(n.startswith(UNCLEAN) for n in event.notes)
+        ended = Ended(event.status, good and (node is None or node.clean))
+        self._ended.put(event.key, ended)
         if node is None:
             return
         if node.call is not None:
@@ -220,18 +239,19 @@ class Growth:
         if parent is not None and parent.children is not None:
             parent.children.open.pop(node.key, None)
             parent.children.recent.append(node)
-            self._count(parent, event.status)
+            self._count(parent, ended)
         if node.others is not None:
             for other in node.others:
                 if other.children is not None:
                     other.children.elsewhere -= 1
-                    self._count(other, event.status)
+                    self._count(other, ended)
             node.others = None
 
-    def _count(self, asker: Node, status: str) -> None:
+    def _count(self, asker: Node, ended: Ended) -> None:
         """One more of an asker's children has closed."""
+        asker.clean &= ended.clean
         if asker.children is not None:
-            asker.children.closed[status] += 1
+            asker.children.closed[ended.status] += 1
             self.asking -= not asker.children.awaited and asker is not self.top
 
     # calls

@@ -69,7 +69,10 @@ def _quoted(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run's results, one for each root, and the seconds that this process worked on it."""
+    """A run's results, one for each root, and the seconds that this process worked on it.
+
+    There are none of trees that were generated: only the store has these.
+    """
 
     results: list[Result]
     seconds: float
@@ -215,7 +218,10 @@ async def _finish(run: Run, progress: Progress, stop: Stop) -> list[Result]:
     with stop.cancelling(task):
         progress.start()
         try:
-            return await run.finish()
+            if not run.plan.generates:
+                return await run.finish()
+            await run.end()
+            return []
         finally:
             progress.stop()
 

@@ -14,6 +14,7 @@ from hch.commands._report import counted, in_doubt, sums
 from hch.commands._running import Place
 from hch.events import RunStarted
 from hch.outline import Outline
+from hch.roots import evaluates
 from hch.safe_text import one_line
 from hch.trace import Trace
 from hch.words import count, players, seconds
@@ -37,11 +38,15 @@ def header(book: Book, width: int) -> Line:
     return [(head, "bold"), (fit(about + who + question, max(20, width - len(head))), "")]
 
 
-def evaluation(book: Book, place: Place) -> Line:
-    """That a run is an evaluation, and which command has its figures."""
-    figures = place.command("eval", "show", book.run)
-    n = book.started.count
-    return [(f"an evaluation of {n:,} roots; its figures: {figures}", "warn")]
+def examined(book: Book, place: Place) -> Iterator[Line]:
+    """That a run is an evaluation, or trees for data, and which command has its figures."""
+    n, over = book.started.count, book.row.status not in ("unfinished", "running")
+    if evaluates(book.started):
+        figures = place.command("eval", "show", book.run)
+        yield [(f"an evaluation of {n:,} roots; its figures: {figures}", "warn")]
+    elif "examination" in book.started.roots:
+        report = f"; its report: {place.command('resume', book.run)}" if over else ""
+        yield [(f"{n:,} trees that hch generate made{report}", "warn")]
 
 
 def _task(started: RunStarted) -> str:

@@ -73,8 +73,8 @@ def resume(
     there is --force; so it does with a run that was imported. A run that some process is still
     working on is refused. A finished one is only read.
 
-    An evaluation ends with its tables, as hch eval does; any other run of several questions with
-    a line of JSON for each answer.
+    An evaluation ends with its tables, as hch eval does, trees for data with the report of hch
+    generate; any other run of several questions with a line of JSON for each answer.
 
     A call that was under way when the run stopped has an unknown outcome: it is listed, counted at
     its worst case, and sent again once. A call that was given up stays a failure, unless there is
@@ -119,6 +119,10 @@ def resume(
 
 def _said(run: Run, finished: Finished, *, as_json: bool, quiet: bool) -> int:
     """Print what a run came to, by what it asked; the exit code."""
+    if run.plan.generates:
+        from hch.commands import _generated
+
+        return _generated.report(run, finished, as_json=as_json, quiet=quiet)
     if run.plan.examination is not None:
         from hch.commands import _scored
 

@@ -168,12 +168,11 @@ def _show(run: str | None, wanted: _Wanted, level: int, width: int, store: str |
 def _page(tree: Tree, wanted: _Wanted, store: str | None) -> Iterator[Line]:
     from hch.commands._node import described
     from hch.commands._running import Place
-    from hch.commands._shown import evaluation, footer, header
+    from hch.commands._shown import examined, footer, header
 
     book, place = tree.book, Place(store)
     yield header(book, tree.width)
-    if "examination" in book.started.roots:
-        yield evaluation(book, place)
+    yield from examined(book, place)
     if tree.top >= 0:
         yield []
         for text in described(book, tree.top, prompts=wanted.prompts):

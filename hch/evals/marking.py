@@ -12,11 +12,16 @@ from hch.types import Answer, Question, Text
 _Asked: TypeAlias = tuple[str, str | None]
 
 
+REMEMBERED = 10_000
+"""How many answers, at the most, are remembered to be right or wrong."""
+
+
 class Marking:
     """Holds answers against what is expected of them, as the scorer compares.
 
     Without an expectation the task's truth is what counts, wherever the task can read the question.
-    What that says of an answer is worked out once for each question and each answer.
+    What that says of an answer is worked out once for each question and each answer, as long as it
+    is remembered: of the last `REMEMBERED` or so.
     """
 
     def __init__(
@@ -51,6 +56,9 @@ class Marking:
             return self._compared(answer, expected, judged)
         key = (question.text.body, question.instance), answer.text, judged
         if key not in self._verdicts:
+            if len(self._verdicts) >= REMEMBERED:
+                self._verdicts.clear()
+                self._truths.clear()
             self._verdicts[key] = self._by_truth(question, answer, judged)
         return self._verdicts[key]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from random import Random
@@ -82,6 +82,18 @@ class Sheet:
             seed=seed,
         )
 
+    def sampled(self, k: int) -> Sheet:
+        """Each question `k` times in a row, as independent samples of it; as it is for 1."""
+        if k == 1:
+            return self
+        again = (question.again(i) for question in self.questions for i in range(k))
+        return replace(
+            self,
+            questions=tuple(again),
+            expected=tuple(answer for answer in self.expected for _ in range(k)),
+            kinds=tuple(kind for kind in self.kinds for _ in range(k)),
+        )
+
     @classmethod
     def of_file(
         cls,
@@ -90,17 +102,20 @@ class Sheet:
         scorer: Scorer | None = None,
         *,
         count: int | None = None,
+        told: bool = True,
     ) -> Sheet:
         """The first so many questions of a file, .jsonl or .csv (`hch.evals.files`); or all.
 
         `task` is what tells the kind of those that it can read and that name none, the right answer
         to those without one, and the instance where one is named by number; `scorer` is what
-        compares answers, and must be able to read those expected. Raises UsageError, naming the
-        file and the line.
+        compares answers, and must be able to read those expected. Unless they have to be `told`,
+        right answers may be missing. Raises UsageError, naming the file and the line.
         """
         with closing(lines(path)) as given:
             first_lines = islice(given, count or MOST + 1)
-            found = [_Read(path, number, line, task, scorer) for number, line in first_lines]
+            found = [_Read(path, n, line, task, scorer) for n, line in first_lines]
+        for read in found if told else ():
+            read.check_told()
         _check_count(path, len(found), count)
         first: dict[tuple[object, ...], int] = {}
         for read in found:
@@ -232,11 +247,14 @@ class _Read:
                     "so that nothing would be right: write it otherwise, or name another scorer"
                 )
             return answer
-        if self._term() is None:
+        return None
+
+    def check_told(self) -> None:
+        """Raises UsageError where neither the line nor the task tells the right answer."""
+        if self.expected is None and self._term() is None:
             raise UsageError(
                 f"{self._where}: there is no answer, and no task that could tell it: add an answer"
             )
-        return None
 
     def _term(self) -> object:
         try:
