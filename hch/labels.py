@@ -33,6 +33,11 @@ class Label(Wire):
     score: Annotated[float, Field(allow_inf_nan=False)] | None = None
     note: Annotated[Chars, Field(max_length=LONGEST)] = ""
 
+    @property
+    def blank(self) -> bool:
+        """Whether it says nothing, and so takes back what was said before."""
+        return self.said is None and self.score is None and not self.note
+
 
 class Told(NamedTuple):
     """What holds of a node by its labels; `by` is who said if it is good, or else the score."""
@@ -49,12 +54,8 @@ def told(labels: Iterable[Label]) -> dict[str, Told]:
     The last label of each `by` counts, by its time, and of one time by the order; people are
     believed first, then a task's truth, then scorers, then files, and of equals the last.
     """
-    last: dict[tuple[str, str], Label] = {}
-    for label in sorted(labels, key=attrgetter("at")):
-        last.pop((label.key, label.by), None)
-        last[label.key, label.by] = label
     found: dict[str, Told] = {}
-    for label in sorted(last.values(), key=_rank, reverse=True):
+    for label in sorted(latest(labels).values(), key=_rank, reverse=True):
         before = found.get(label.key, Told())
         says = label.said is not None or (label.score is not None and before.said is None)
         found[label.key] = Told(
@@ -64,6 +65,15 @@ def told(labels: Iterable[Label]) -> dict[str, Told]:
             (label.note, *before.notes) if label.note else before.notes,
         )
     return found
+
+
+def latest(labels: Iterable[Label]) -> dict[tuple[str, str], Label]:
+    """The last label of each node and each `by`, the latest of them last."""
+    last: dict[tuple[str, str], Label] = {}
+    for label in sorted(labels, key=attrgetter("at")):
+        last.pop((label.key, label.by), None)
+        last[label.key, label.by] = label
+    return last
 
 
 def _rank(label: Label) -> int:

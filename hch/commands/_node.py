@@ -17,6 +17,7 @@ from hch.browse.calls import TOGETHER, think_blocks, thinks
 from hch.browse.lines import Line
 from hch.browse.marks import MARKS, STYLES, fit
 from hch.browse.rows import state
+from hch.commands._labels import lines_of
 from hch.safe_text import one_line
 
 
@@ -33,6 +34,7 @@ def heading(book: Book, node: int, width: int) -> Line:
 def described(book: Book, node: int, *, prompts: bool) -> Iterator[str]:
     """All there is to a node but what is below it, in safe lines."""
     yield from written(question_blocks(book, node, raw=True))
+    yield from lines_of(book, node)
     if len(book.outline.asks(node)) or any(not request for _, request in _steps(book, node)):
         yield ""
         yield from written(part_blocks(book, node))

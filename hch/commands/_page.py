@@ -107,6 +107,26 @@ class PageGroup(Page, TyperGroup):
             write_rows(formatter, rows)
 
 
+class ArgumentGroup(PageGroup):
+    """A group that takes arguments by itself: a first word that names none of its commands."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] in self.list_commands(ctx):
+            super().parse_args(ctx, [])
+            ctx._protected_args, ctx.args = args[:1], args[1:]  # noqa: SLF001 - as groups do it
+            return list(args[1:])
+        ctx.allow_interspersed_args = True
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its arguments are not part of how its commands are called."""
+        found: list[Any] = super().get_params(ctx)
+        if ctx.command is self:
+            return found
+        return [param for param in found if param.param_type_name != "argument"]
+
+
 def _show_help(ctx: Any, _: Any, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
         say(ctx.get_help())

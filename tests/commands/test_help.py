@@ -19,6 +19,7 @@ PAGES = [
     [],
     *([name] for name in registry.names("commands")),
     ["runs", "rm"],
+    ["label", "list"],
     ["store", "check"],
     ["store", "backup"],
     ["store", "vacuum"],
