@@ -338,6 +338,24 @@ def test_by_the_command_line(server: Served, home: Path) -> None:
     assert all(told["usage"][level]["output"] > 0 for level in "01")
 
 
+def test_a_dataset_of_log_probabilities(server: Served, home: Path) -> None:
+    model = named(server, "vllm", "seed=1", "logprobs=5", "token_ids=true")
+    assert hch("ask", QUESTIONS[0], "--depth", "1", "-m", model).code == 0
+    [listed] = json.loads(hch("runs", "--json").out)
+    run = listed["run"]
+    words = ("dataset", "build", run, "-f", "logprobs", "--tokenizer", TINY, "--split", "all=1")
+    done = hch(*words, "--out", "rows")
+    assert done.code == 0, done.err
+    [shard] = (home / "rows" / "soft" / "all").iterdir()
+    rows = [json.loads(line) for line in shard.read_text("utf-8").splitlines()]
+    tokenizer = Tokenizer.named(TINY)
+    assert rows
+    for row in rows:
+        assert {*map(len, row["logprobs"]), *map(len, row["target_token_ids"])} == {5}
+        assert len(row["logprobs"]) == len(row["target_token_ids"])
+        assert row["tokenizer_hash"] == tokenizer.hash
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
