@@ -314,7 +314,8 @@ class Format(Protocol):
 
     `kinds` are the kinds of rows that it takes, the first by default, and `columns` what it makes
     of them. `judged`: it wants answers of which somebody told if they are right, wrong ones too.
-    `numbered`: its soft rows are of tokens' log-probabilities, and not of votes. A format inherits what it does not define.
+    `numbered`: its soft rows are of tokens' log-probabilities, and not of votes. A format inherits
+    what it does not define.
     """
 
     kinds: tuple[Kind, ...]

@@ -182,6 +182,7 @@ def test_a_format_names_the_kinds_of_its_rows_and_the_types_of_its_columns(spec)
     assert set(plugin.kinds) <= set(KINDS)
     assert len(set(plugin.kinds)) == len(plugin.kinds)
     assert isinstance(plugin.judged, bool)
+    assert isinstance(plugin.numbered, bool)
     assert is_column(plugin.columns)
 
 

@@ -40,7 +40,8 @@ def test_one_kind_alone(typed: Typed) -> None:
 
 def test_the_help_names_the_kinds_that_there_are(typed: Typed) -> None:
     page = " ".join(typed("plugins", "--help").out.split())
-    assert "One kind only: models, strategies, stores, tasks, learners, scorers, commands." in page
+    kinds = "models, strategies, stores, tasks, formats, learners, scorers, commands"
+    assert f"One kind only: {kinds}." in page
 
 
 def test_an_unknown_kind(typed: Typed) -> None:

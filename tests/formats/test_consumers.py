@@ -312,6 +312,15 @@ def test_what_a_row_lacks_is_said(spec: str, row: Row, lack: str) -> None:
     assert made(spec).lacks(row) == lack
 
 
+@pytest.mark.parametrize("spec", [spec for spec in CONSUMERS if "soft" in made(spec).kinds])
+def test_a_format_of_soft_rows_says_whether_they_are_of_tokens(spec: str) -> None:
+    form = made(spec)
+    assert form.numbered == spec.startswith("logprobs")
+    of_votes, of_tokens = broken(tokens=None), broken(shares=())
+    assert form.lacks(of_tokens if form.numbered else of_votes) is None
+    assert form.lacks(of_votes if form.numbered else of_tokens)
+
+
 def test_log_probabilities_have_equally_many_at_each_token_and_are_numbers() -> None:
     form = made("logprobs")
     tokens = whole("soft").tokens
