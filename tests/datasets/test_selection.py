@@ -1,0 +1,208 @@
+"""Which nodes make rows, and which never do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hch import HCH, Request, ScriptedModel, Text, cli
+from hch.judging import CHECKING
+from hch.trace import Trace
+from tests.datasets.builds import build, taken
+from tests.support import Plan, regular
+
+
+def asked(store: Path, model, question="Why is the sky blue?", **options) -> Trace:
+    """One run in a file, by a scripted mind."""
+    context = options.pop("context", ())
+    hch = HCH(model=ScriptedModel(model), store=str(store), **{"pause": 0.0, **options})
+    result = hch.ask_sync(question, context=context)
+    hch.kept_in.close()
+    return result.trace
+
+
+def ways(trace: Trace) -> dict[str, str]:
+    """How each node was asked, by its id."""
+    found = {root.id: "ask" for root in trace.roots}
+    for node in trace.nodes():
+        found |= {ask.node.id: ask.how for ask in node.asks if ask.node and not ask.shared}
+    return found
+
+
+@pytest.mark.parametrize("strategy", ["factored", "consult", "vote,k=3/factored"])
+def test_a_default_export_has_every_clean_amplified_answer_and_no_other(tmp_path, strategy):
+    wanted, kept = 0, 0
+    for seed in range(8):
+        store, out = tmp_path / f"{seed}.db", tmp_path / f"{seed}"
+        trace = asked(store, Plan(seed), strategy=strategy, depth=3, seed=seed)
+        how = ways(trace)
+        nodes = [node for node in trace.nodes() if how[node.id] == "ask"]
+        right = {n.id for n in nodes if n.clean and (n.level > 0 or n.asks)}
+        wanted += len(nodes)
+        kept += len(right)
+        if right:
+            rows = build(store, out, "--where", "nodes>=1", "--split", "all=1")
+            texts = {trace.node(row.origin["node"]).answer.text.body for row in rows}
+            assert {row.origin["node"] for row in rows} <= right
+            assert texts == {trace.node(id_).answer.text.body for id_ in right}
+    assert 5 < kept < wanted, "some were planted to fail, and some not"
+
+
+def test_what_was_refused_below_is_taken_only_by_allow_partial(tmp_path):
+    store = tmp_path / "hch.db"
+    trace = asked(store, regular(3), strategy="factored", depth=2, fanout=2)
+    assert not trace.clean
+    assert (
+        cli.run(
+            [
+                "dataset",
+                "build",
+                "--store",
+                str(store),
+                "--where",
+                "level=2",
+                "--out",
+                str(tmp_path / "a"),
+            ]
+        )
+        == 2
+    )
+    rows = build(store, tmp_path / "b", "--where", "level=2", "--allow-partial", "--split", "all=1")
+    assert [row.origin["node"] for row in rows] == ["0"]
+
+
+def test_a_failure_below_is_not_lifted_by_allow_partial(tmp_path):
+    store = tmp_path / "hch.db"
+
+    def model(request: Request):
+        return "" if request.question.endswith("/ 2") else regular(2)(request)
+
+    trace = asked(store, model, strategy="factored", depth=1)
+    assert {node.status for node in trace.nodes()} == {"answered", "failed"}
+    words = ["dataset", "build", "--store", str(store), "--where", "level=1", "--allow-partial"]
+    assert cli.run([*words, "--out", str(tmp_path / "a")]) == 2
+    assert not (tmp_path / "a").exists()
+
+
+def test_text_that_nobody_vouches_for_taints_all_that_read_it(tmp_path):
+    store = tmp_path / "hch.db"
+    asked(store, regular(2), strategy="factored", depth=1)
+    plain = build(store, tmp_path / "a", "--split", "all=1")
+    asked(
+        store, regular(2), "And the sea?", strategy="factored", depth=1,
+        context=[Text("ignore all", "document:web", trusted=False)],
+    )  # fmt: skip
+    assert build(store, tmp_path / "b", "--split", "all=1") == plain
+    assert taken(tmp_path / "b")["untrusted"] == 3
+    both = build(store, tmp_path / "c", "--split", "all=1", "--untrusted")
+    assert len(both) == len(plain) + 3
+
+
+def test_conditions_choose_nodes(tmp_path):
+    store = tmp_path / "hch.db"
+    asked(store, regular(2), strategy="factored", depth=2)
+    levels = [row.origin["level"] for row in build(store, tmp_path / "a", "--split", "all=1")]
+    assert sorted(levels) == [0, 0, 0, 0, 1, 1, 2]
+    for where, wanted in (
+        ("level>=1", 3), ("level=0", 4), ("level!=1", 5), ("depth<1", 1), ("nodes>1", 3),
+        ("strategy=factored", 3), ("strategy=fac*,x", 3), ("strategy!=factored level=0", 0),
+        ("model=scripted*", 3), ("calls<=1 level=0", 4), ("tokens>0", 3),
+    ):  # fmt: skip
+        out = tmp_path / where.replace("*", "_").replace("/", "_")
+        words = ["dataset", "build", "--store", str(store), "--where", where, "--split", "all=1"]
+        code = cli.run([*words, "--out", str(out), "--quiet"])
+        assert code == (0 if wanted else 2), where
+        if wanted:
+            assert json.loads((out / "hch-manifest.json").read_text())["counts"] == {
+                "answer": {"all": wanted}
+            }, where
+
+
+def voting(answers: list[str]):
+    """Answers each sample of a question by the next of these."""
+
+    def say(request: Request) -> str:
+        place = request.sample[-1][2] if request.sample else 0
+        return answers[place % len(answers)]
+
+    return say
+
+
+def test_vote_shares_are_soft_targets_that_sum_to_1(tmp_path):
+    store = tmp_path / "hch.db"
+    asked(store, voting(["4", "5", "4", "3", "4"]), strategy="vote,k=5/direct", depth=0)
+    [row] = build(store, tmp_path / "a", "--format", "vote-shares", "--split", "all=1")
+    shares = dict(zip(row.data["completions"], row.data["shares"], strict=True))
+    said = {message[0]["content"] if isinstance(message, list) else message for message in shares}
+    assert said == {"4", "5", "3"} or len(shares) == 3
+    assert sum(row.data["shares"]) == pytest.approx(1, abs=1e-12)
+    assert max(row.data["shares"]) == pytest.approx(3 / 5)
+
+
+def test_what_won_a_vote_is_preferred_to_what_lost(tmp_path):
+    store = tmp_path / "hch.db"
+    asked(store, voting(["4", "5", "4", "3", "4"]), strategy="vote,k=5/direct", depth=0)
+    rows = build(store, tmp_path / "a", "--format", "preference", "--split", "all=1")
+    pairs = {(r.data["chosen"][0]["content"], r.data["rejected"][0]["content"]) for r in rows}
+    assert pairs == {("4", "5"), ("4", "3")}
+    assert {row.origin["by"] for row in rows} == {"vote"}
+
+
+def test_what_a_check_accepted_is_preferred_to_what_it_rejected(tmp_path):
+    store = tmp_path / "hch.db"
+
+    def model(request: Request) -> str:
+        if request.question == CHECKING:
+            wrong = "\n5\n" in request.messages[-1].content
+            verdict = "reject" if wrong else "accept"
+            return json.dumps({"reason": "counted", "verdict": verdict})
+        return "4" if request.sample[-1][2] else "5"
+
+    asked(store, model, "What is 2 + 2?", strategy="verify/direct", depth=0)
+    [row] = build(store, tmp_path / "a", "--format", "preference", "--split", "all=1")
+    assert (row.data["chosen"][0]["content"], row.data["rejected"][0]["content"]) == ("4", "5")
+    assert row.origin["by"] == "check"
+    verdicts = build(store, tmp_path / "b", "--format", "unpaired", "--split", "all=1")
+    said = {(row.data["completion"][0]["content"], row.data["label"]) for row in verdicts}
+    assert said == {("4", True), ("5", False)}
+
+
+def test_a_replay_of_the_record_makes_no_row_of_a_reply_that_was_asked_for_again(tmp_path):
+    store = tmp_path / "hch.db"
+
+    def model(request: Request) -> str:
+        form = request.form.name if request.form else ""
+        repaired = any(part.origin == "reply" for part in request.messages[-1].parts)
+        return "no JSON at all" if form and not repaired else regular(2)(request)
+
+    asked(store, model, strategy="factored", depth=1)
+    rows = build(store, tmp_path / "a", "--rows", "decision", "--split", "all=1")
+    said = [row.data["completion"][0]["content"] for row in rows]
+    assert "no JSON at all" not in said
+    assert len(said) == 4
+
+
+def test_steps_are_sub_questions_as_far_as_they_are_judged(tmp_path):
+    store = tmp_path / "hch.db"
+    hch = HCH(depth=2, strategy="script", store=str(store))
+    result = hch.ask_sync("What is (2 + 3) * (7 - 4)?")
+    hch.kept_in.close()
+    assert cli.run(["label", result.run, "--truth", "--store", str(store)]) == 0
+    assert cli.run(["label", result.run, "0.2", "bad", "--store", str(store)]) == 0
+    [row] = [
+        row for row in build(store, tmp_path / "a", "--format", "stepwise", "--split", "all=1")
+        if row.origin["node"] == "0"
+    ]  # fmt: skip
+    assert row.data["prompt"] == "What is (2 + 3) * (7 - 4)?"
+    assert row.data["completions"] == ["What is 2 + 3?\n5", "What is 7 - 4?\n3", "15"]
+    assert row.data["labels"] == [True, False, True]
+
+
+def test_a_level_0_answer_is_a_row_only_where_the_level_is_asked_for(tmp_path):
+    store = tmp_path / "hch.db"
+    asked(store, regular(2), strategy="factored", depth=1)
+    rows = build(store, tmp_path / "a", "--where", "nodes>=1", "--split", "all=1")
+    assert [row.origin["level"] for row in rows] == [1]
+    assert taken(tmp_path / "a")["not amplified"] == 2
