@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from random import Random
+from sys import intern
 from typing import cast
 
 from hch import registry
@@ -64,20 +65,26 @@ class Sheet:
         tasks = [_of_size(source, size) for size in sizes] or [task]
         several = [draw for each in tasks for draw in _draws(each, source, count, instances, seed)]
         for size in (-(-count // len(several)), count):
-            cases = list(islice(_in_turn([draw.cases(size) for draw in several]), count))
-            if len(cases) == count:
+            questions: list[Question] = []
+            kinds: list[str] = []
+            about: dict[str, Instance] = {}
+            for case in islice(_in_turn([draw.cases(size) for draw in several]), count):
+                questions.append(_asked(case))
+                kinds.append(intern(task.kind(case.term)))
+                if case.query.instance:
+                    about[case.instance.digest] = case.instance
+            if len(questions) == count:
                 break
         else:
             raise UsageError(
-                f"{source} gives only {len(cases):,} different questions here, and {count:,} are "
-                "wanted: ask for fewer, or name more --instances or --sizes"
+                f"{source} gives only {len(questions):,} different questions here, and {count:,} "
+                "are wanted: ask for fewer, or name more --instances or --sizes"
             )
-        about = {case.instance.digest: case.instance for case in cases if case.query.instance}
         return cls(
             source=source,
-            questions=tuple(_asked(case) for case in cases),
-            expected=(None,) * len(cases),
-            kinds=tuple(task.kind(case.term) for case in cases),
+            questions=tuple(questions),
+            expected=(None,) * count,
+            kinds=tuple(kinds),
             instances=tuple(about.values()),
             seed=seed,
         )
