@@ -23,6 +23,7 @@ from hch.browse.strips import OneLine
 from hch.browse.training import label_blocks, node_of, row_blocks
 from hch.browse.tree import Tree
 from hch.datasets.dataset import Dataset, Page, Shard
+from hch.errors import HchError
 from hch.keeping import Store
 from hch.safe_text import one_line
 
@@ -145,10 +146,14 @@ class Leaf(Screen[None]):
         self.set_class(event.size.width < WIDE, "narrow")
 
     def action_turn(self, by: int) -> None:
-        number = max(0, min(self._number + by, self._rows - 1))
-        if number != self._number:
-            self._number = number
-            self._show()
+        before = self._number
+        self._number = max(0, min(before + by, self._rows - 1))
+        if self._number != before:
+            try:
+                self._show()
+            except HchError as error:
+                self._number = before
+                self._tell(str(error))
 
     def action_pane(self) -> None:
         if self._tree.has_focus:
