@@ -159,8 +159,10 @@ def _show(run: str | None, wanted: _Wanted, level: int, width: int, store: str |
             _problems(tree, as_json=wanted.json)
         elif wanted.json:
             from hch.browse.figures import of_node
+            from hch.commands._labels import labels_of
 
-            say_json(of_node(book, top))
+            labels = [label.model_dump(exclude={"key"}) for label in labels_of(book, top)]
+            say_json({**of_node(book, top), **({"labels": labels} if labels else {})})
         else:
             _print(_page(tree, wanted, store))
 
