@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typer import Context, Typer
 
+from hch.commands._dataset_build import build_dataset
 from hch.commands._dataset_look import look_at_dataset
 from hch.commands._dataset_stats import stats_of_dataset
 from hch.commands._dataset_verify import verify_dataset
@@ -12,7 +13,13 @@ from hch.commands._terminal import say
 
 
 def build() -> Typer:
-    return group(dataset, verify=verify_dataset, stats=stats_of_dataset, look=look_at_dataset)
+    return group(
+        dataset,
+        build=build_dataset,
+        verify=verify_dataset,
+        stats=stats_of_dataset,
+        look=look_at_dataset,
+    )
 
 
 def dataset(ctx: Context) -> None:
@@ -22,19 +29,20 @@ def dataset(ctx: Context) -> None:
     datasets.load_dataset, and a manifest with the hash of every file.
 
     Exit status:
-      0  Done, and nothing differs.
+      0  Done; of verify, nothing differs.
       1  Of verify: something differs.
       2  Wrong use, or there is no dataset.
       5  The store cannot be read.
       6  A package is missing.
 
     Examples:
+      hch dataset build 260102-030405 --out rivers
       hch dataset verify rivers
       hch dataset stats rivers
       hch dataset look rivers 7
 
     See also:
-      hch runs, docs/dataset-files.md
+      hch generate, hch runs, docs/datasets.md, docs/dataset-files.md
     """
     if ctx.invoked_subcommand is None:
         say(ctx.get_help())

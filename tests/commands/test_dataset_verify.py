@@ -100,5 +100,5 @@ def test_wrong_use_is_a_line(
 def test_alone_it_says_what_there_is(typed: Typed) -> None:
     done = typed("dataset")
     assert (done.code, done.out) == (0, typed("dataset", "--help").out)
-    for name in ("verify", "stats", "look"):
+    for name in ("build", "verify", "stats", "look"):
         assert f"\n  {name} " in done.out
