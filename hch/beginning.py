@@ -63,6 +63,7 @@ class Recipe(Wire):
     task: str | None = None
     named: Named | None = None
     objects: list[str] = Field([])
+    document: Chars | None = None
 
 
 class Root(Wire):

@@ -197,7 +197,10 @@ class Export:
     def _header(self) -> tuple[str, ...]:
         data = self._object()
         if data.get("hch") != "events" or type(data.get("format")) is not int:
-            raise self._wrong("it is not the header that hch export writes")
+            other = (
+                "; --as prm800k or --as questions reads such files" if "question" in data else ""
+            )
+            raise self._wrong(f"it is not the header that hch export writes{other}")
         if data["format"] > VERSION:
             raise self._wrong(f"a newer hch wrote it, in format {data['format']}: upgrade hch")
         header: Header = self._validated(Header, data)

@@ -22,6 +22,7 @@ from hch.replay import Replay
 from hch.roots import planned
 from hch.rules import put_to
 from hch.run import Run
+from hch.safe_text import one_line
 from hch.sides import Side, by_level
 from hch.trace import Trace
 
@@ -99,6 +100,7 @@ class Past:
         return list(self._changes(person))
 
     def _changes(self, person: Person | None) -> Iterator[str]:
+        self._recipe()
         started = self.started
         imported = any(row.imported for row in self.store.runs() if row.run == self.run)
         if imported:
@@ -148,6 +150,11 @@ class Past:
                 yield f"the prompt {name} has changed"
 
     def _recipe(self) -> dict[str, Any]:
+        if (document := self.started.setup.get("document")) is not None:
+            raise UsageError(
+                f"run {self.run} was read from {one_line(document)}, and nobody played it: it can "
+                "be shown, exported and learned from, but not resumed or replayed"
+            )
         recipe = dict(self.started.setup)
         recipe.pop("named", None)
         return {**recipe, "beside": [Side(**side) for side in recipe.get("beside", ())]}

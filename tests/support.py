@@ -11,6 +11,7 @@ from typing import Any
 from hch import HCH, Completion, Question, Request, ScriptedModel, Text, Trace
 from hch.errors import ModelError, TransientModelError
 from hch.keeping import Store
+from hch.labels import Label
 from hch.nodes import Node
 from hch.run import Result
 from hch.stores.memory import MemoryStore
@@ -156,3 +157,14 @@ def scripted(plan: Plan, **options: Any) -> ScriptedModel:
 
 def document(body: str) -> Text:
     return Text(body, "document:test", trusted=False)
+
+
+def labelled(store: Store, run: str, by: str = "person", **said: Any) -> dict[str, str]:
+    """Label every answered node of a run so; their keys by their ids.
+
+    `said` are fields of a label: `labelled(store, run, said="good", score=0.5)`.
+    """
+    trace = Trace(store.events(run))
+    keys = {node.id: node.key for node in trace.nodes() if node.status == "answered"}
+    store.label(run, [Label(key=key, by=by, at=1e9, **said) for key in keys.values()])
+    return keys

@@ -1,11 +1,10 @@
-"""Brings in runs that hch export wrote."""
+"""Brings in runs that hch export wrote, and what others wrote as runs."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
 from io import BytesIO
 from itertools import groupby, zip_longest
 from operator import attrgetter
@@ -16,7 +15,9 @@ from typing import IO, TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from hch.commands._completion import complete_file
+from hch.commands._documents import Kind, bring
 from hch.commands._given import check_filled
+from hch.commands._imported import Found
 from hch.commands._terminal import say, say_json, tell
 from hch.errors import HchError, StoreError, UsageError
 from hch.words import count
@@ -45,6 +46,10 @@ def import_(
             autocompletion=complete_file,
         ),
     ],
+    kind: Annotated[
+        Kind | None,
+        Option("--as", help="Read files that others wrote, as what these are."),
+    ] = None,
     store: Annotated[
         str | None,
         Option(
@@ -62,14 +67,21 @@ def import_(
     stays as it is, and gets the labels that it lacks. What a file says of models and servers is its
     author's word: hch resume sends nothing of it without --force.
 
+    With --as the files are others' work, and become finished runs that can be shown, exported and
+    learned from, but not resumed. prm800k is lines of solutions with rated steps: a root for each,
+    which asks for the steps, each labelled. questions is .jsonl or .csv as hch eval reads it, with
+    an answer to each question, which is labelled good. Files of many questions are several runs.
+
     Exit status:
       0  Brought in, or there already.
-      2  A file cannot be read, or is no export of hch.
+      2  A file cannot be read, or is not what it should be.
       5  A run is there already with other events, or the store cannot be written.
 
     Examples:
       hch import runs.jsonl
       hch export --store old.db --all | hch import -
+      hch import --as prm800k phase2_train.jsonl
+      hch import --as questions exam.csv
 
     See also:
       hch export, hch runs, docs/interchange.md
@@ -84,7 +96,7 @@ def import_(
     done = []
     with closing(hch.kept_in) as kept_in:
         for file in files:
-            for found in _bring(file, kept_in, redaction):
+            for found in _brought(file, kind, kept_in, redaction):
                 if found.new and not as_json:
                     say(found.run)
                 elif not found.new:
@@ -95,22 +107,10 @@ def import_(
         say_json(done)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A run of a file: how many events it has, how many labels it brings, whether it is new."""
-
-    run: str
-    events: int
-    labels: int
-    new: bool
-
-    def as_object(self) -> dict[str, object]:
-        return {
-            "run": self.run,
-            "events": self.events,
-            "labels": self.labels,
-            "brought": self.new,
-        }
+def _brought(
+    file: str, kind: Kind | None, store: Store, redaction: Redaction | None
+) -> list[Found]:
+    return bring(kind, file, store, redaction) if kind else _bring(file, store, redaction)
 
 
 def _bring(file: str, store: Store, redaction: Redaction | None) -> list[Found]:

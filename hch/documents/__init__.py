@@ -1,0 +1,1 @@
+"""Files of answers that others made, read as finished runs: labelled questions, rated steps."""
