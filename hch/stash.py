@@ -47,8 +47,10 @@ class Stash(Generic[T]):
         try:
             data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
         except _UNFIT:
+            self.drop(key)
             self._odd[key] = value
             return
+        self._odd.pop(key, None)
         self._held[key] = data
         self._size += len(data) + _ROW
         if self._size > self._most:

@@ -57,6 +57,17 @@ def test_nothing_is_left_of_a_run_that_ended_but_its_counts(seed: int) -> None:
     assert growth.statuses == {status: closed.count(status) for status in set(closed)}
 
 
+@pytest.mark.parametrize("seed", range(24))
+def test_it_is_known_of_every_node_how_it_ended_and_whether_clean(seed: int) -> None:
+    run = going(Plan(seed, 0.02), depth=3, roots=3, **failing(seed))
+    growth = Growth()
+    run.watch = growth.take
+    trace = asyncio.run(run.finish())[0].trace
+    for node in trace.nodes():
+        assert growth.ended(node.key) == (node.status, node.clean)
+    assert growth.ended("nobody") is None
+
+
 def failing(seed: int) -> dict[str, Any]:
     return {"failures": rough(seed)["failures"]}
 
