@@ -76,6 +76,14 @@ def test_a_run_that_the_store_lacks_is_no_damage(typed: Typed, runs: list[str]) 
     assert json.loads(done.out)["missing"] == [runs[0]]
 
 
+def test_a_run_that_was_brought_elsewhere_is_the_same(typed: Typed, runs: list[str]) -> None:
+    assert typed("export", "--all", "-o", "runs.jsonl").code == 0
+    assert typed("import", "runs.jsonl", "--store", "other.db").code == 0
+    done = typed("dataset", "verify", "d", "--store", "other.db")
+    assert (done.code, done.out) == (0, "")
+    assert "2 runs compared" in done.err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

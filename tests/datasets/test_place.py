@@ -138,23 +138,43 @@ def test_a_folder_that_may_not_be_written_is_told_in_a_line(home: Path) -> None:
 
 
 BUILD = """
-import os, signal, sys
+import os, resource, signal, sys
 from pathlib import Path
+from hch.errors import UsageError
 from tests.datasets.made import make, numbered
 
 def killed():
     yield from numbered(60)
     os.kill(os.getpid(), signal.SIGKILL)
 
-make(Path("d"), killed() if "killed" in sys.argv else numbered(60), force=True, size=20)
+if "full" in sys.argv:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+rows = killed() if "killed" in sys.argv else numbered(60)
+try:
+    make(Path("d"), rows, sys.argv[1], force=True, size=20)
+except UsageError as error:
+    sys.exit(str(error))
 """
-"""Makes the dataset anew, of 60 rows, or is killed when these are written."""
+"""Makes the dataset anew, of 60 rows; or is killed when these are written; or finds no room."""
 
 
 def build(home: Path, *words: str, **more: str) -> int:
     env = {**os.environ, "PYTHONPATH": str(ROOT), **more}
-    command = [sys.executable, "-c", BUILD, *words]
+    command = [sys.executable, "-c", BUILD, *(words or ("jsonl",))]
     return subprocess.run(command, env=env, cwd=home, check=False).returncode
+
+
+@pytest.mark.parametrize("container", ["jsonl", "parquet"])
+def test_where_there_is_no_room_what_was_there_stays(container: str, home: Path) -> None:
+    make(home / "d", numbered(100))
+    before = tree(home / "d")
+    command = [sys.executable, "-c", BUILD, container, "full"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=env, cwd=home, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{home}/d cannot be written: File too large\n"
+    assert names(home) == ["d"]
+    assert tree(home / "d") == before
 
 
 def size_of_whole(folder: Path) -> int:
@@ -167,10 +187,10 @@ def size_of_whole(folder: Path) -> int:
 
 
 def test_killed_while_rows_are_written_it_leaves_what_was_there(home: Path) -> None:
-    assert build(home, "killed") == -signal.SIGKILL
+    assert build(home, "jsonl", "killed") == -signal.SIGKILL
     assert not (home / "d").exists()
     make(home / "d", numbered(100), size=20)
-    assert build(home, "killed") == -signal.SIGKILL
+    assert build(home, "jsonl", "killed") == -signal.SIGKILL
     assert size_of_whole(home / "d") == 100
     assert names(home) == [".d.partial", "d"]
     assert build(home) == 0
