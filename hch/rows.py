@@ -41,13 +41,14 @@ class Tokens:
 
     `ids[T][k]` are token numbers of the tokenizer with that hash, `logprobs[T][k]` natural
     log-probabilities, the most likely first. `temperature` is that of the draw, None where the
-    server's own.
+    server's own. `drawn` are the T tokens of the reply itself, none where they are not all known.
     """
 
     ids: tuple[tuple[int, ...], ...]
     logprobs: tuple[tuple[float, ...], ...]
     tokenizer: str
     temperature: float | None = None
+    drawn: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

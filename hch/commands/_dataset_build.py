@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from time import monotonic
@@ -276,15 +277,33 @@ def build_dataset(
     with closing(hch.kept_in) as kept_in:
         wanted = _wanted(kept_in, runs or (), quiet=quiet)
         progress = _Progress(quiet=quiet or not sys.stderr.isatty())
-        try:
-            built = Build(kept_in, wanted, recipe, progress).into(Path(out), force=force)
-        finally:
-            progress.end()
+        with _ended_by_signals():
+            try:
+                built = Build(kept_in, wanted, recipe, progress).into(Path(out), force=force)
+            finally:
+                progress.end()
     if as_json:
         say_json(_told(built))
     if not quiet:
         for line in _report(built, out):
             tell(line)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A signal to end is an end like Ctrl-C: what was begun is taken away."""
+
+    def stop(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    heard = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    for number in heard:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _wanted(store: Store, given: Sequence[str], *, quiet: bool) -> list[str]:

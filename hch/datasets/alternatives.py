@@ -20,6 +20,8 @@ NONE_RECORDED = (
 )
 """What is said where rows of log-probabilities are asked for, and no call has any."""
 
+UNRECORDED = "no log-probabilities were recorded"
+
 _BY_NUMBER = re.compile("token_id:(0|[1-9][0-9]{0,9})")
 _ALONE = "no alternatives were recorded: ask for some, such as logprobs=5"
 _UNNAMED = (
@@ -43,24 +45,27 @@ class Alternatives:
         that ends a reply is a position like any other, and so are those of what was thought.
         """
         if not got.logprobs:
-            return "no log-probabilities were recorded"
+            return UNRECORDED
         options = _options(sent.model)
         if not (k := _whole(sent.sampling.get("logprobs", options.get("logprobs")))):
             return _ALONE
         read = [self._position(top, k) for _, _, top in got.logprobs]
         if wrong := next((why for why in read if isinstance(why, str)), None):
             return wrong
-        if not self._says([token for token, _, _ in got.logprobs], got.text):
+        drawn = [token for token, _, _ in got.logprobs]
+        if not self._says(drawn, got.text):
             return (
                 f"the tokenizer {self.tokenizer.name!r} makes another text of a reply's tokens: "
                 "name that of the model"
             )
         positions = [one for one in read if not isinstance(one, str)]
+        known = [number for token in drawn if isinstance(number := self._id(token), int)]
         return Tokens(
             ids=tuple(ids for ids, _ in positions),
             logprobs=tuple(logprobs for _, logprobs in positions),
             tokenizer=self.tokenizer.hash,
             temperature=_number(sent.sampling.get("temperature", options.get("temperature"))),
+            drawn=tuple(known) if len(known) == len(drawn) else (),
         )
 
     def _position(self, top: _Top, k: int) -> tuple[tuple[int, ...], tuple[float, ...]] | str:

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from hch import __version__
+from hch.datasets.alternatives import NONE_RECORDED, UNRECORDED
 from hch.datasets.card import FILE as CARD
 from hch.datasets.card import Card
 from hch.datasets.cleaning import Cleaning, Taken
@@ -123,6 +124,7 @@ class Build:
             self._first += picking.taken
             self._whys += picking.making.whys
             self._note(reading, labels_hash(labels), imported=run in imported)
+        self._whys += self._lines.whys
         staging.index()
 
     def _note(self, reading: Reading, labels: str, *, imported: bool) -> None:
@@ -279,6 +281,8 @@ class Build:
             yield json.dumps({"run": self._runs[run], "root": root, "text": text})
 
     def _nothing(self, taken: Iterable[Taken]) -> str:
+        if self.recipe.alternatives and set(self._whys) <= {UNRECORDED}:
+            return NONE_RECORDED
         told = ", ".join(f"{t.name} took {t.rows:,}" for t in taken if t.rows)
         whys = "; ".join(f"{n:,} times {why}" for why, n in self._whys.most_common(3))
         nodes = sum(entry.nodes for entry in self._entries)

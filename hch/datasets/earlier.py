@@ -25,7 +25,7 @@ ROOTS = "roots.jsonl"
 LONGEST = 1 << 26
 """The most bytes of a line."""
 
-SAME = ("format", "rows", "as", "splits", "apart", "seed", "near")
+SAME = ("format", "rows", "as", "splits", "apart", "seed", "near", "redact")
 """The options that an extension shares with what it extends, or rows would not be alike."""
 
 _Hex = Annotated[str, Field(pattern="^(?:[0-9a-f]{2}){0,64}$")]

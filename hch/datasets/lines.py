@@ -27,7 +27,7 @@ _DUMP = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 @dataclass
 class Lines:
-    """Stages the rows of a build. `taken` counts rows by the filter that took them.
+    """Stages the rows of a build. `taken` counts rows by the filter that took them, `whys` why.
 
     `removed` tells of the rows that are contaminated, as lines of JSON; `mended` is how many
     matches of patterns were taken out of rows.
@@ -36,6 +36,7 @@ class Lines:
     recipe: Recipe
     staging: Staging
     taken: Counter[str] = field(default_factory=Counter)
+    whys: Counter[str] = field(default_factory=Counter)
     removed: list[str] = field(default_factory=list)
     mended: int = 0
     _hits: dict[int, Hit] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class Lines:
 
     def root(self, root: Rooted) -> int:
         """Keep a root; its id. What is found in a file takes its whole tree with it."""
-        id_ = self.staging.add_root(root)
+        id_ = self.staging.add_root(root._replace(text=self._text(root.text)))
         against = self.recipe.against
         if against is not None and (hit := against.found([root.text])) is not None:
             self._hits[id_] = hit
@@ -63,8 +64,9 @@ class Lines:
         if self.recipe.best and facts.depth == 0:
             self.staging.rate(root, self.recipe.best.of(facts, row.good))
         row = self._clean(row)
-        if self.recipe.built.lacks(row) is not None:
+        if (lack := self.recipe.built.lacks(row)) is not None:
             self.taken["lacks"] += 1
+            self.whys[f"the format wants {lack}"] += 1
             return
         about, question = self._asked(seen)
         texts = _texts(row)

@@ -107,7 +107,7 @@ class Making:
 
     def _steps(self, seen: Seen, facts: Facts) -> Made:
         """The sub-questions with their answers, and the answer, as far as each was judged."""
-        found, by = list[Step](), set[str]()
+        found, by, whole = list[Step](), set[str](), judged.Judged(None, "")
         for heard in seen.asks:
             said, known = judged.body(heard.closed), judged.of(heard, self.told)
             if heard.how != "ask" or heard.opened is None or said is None:
@@ -118,17 +118,19 @@ class Making:
             found.append(Step(f"{heard.opened.question.body}\n{said}", known.good, score))
             by.add(known.by)
         else:
-            known = judged.judged(self.told.get(seen.opened.key), facts.check)
-            if found and known.good is not None:
-                found.append(Step(judged.body(seen.closed) or "", known.good, facts.score))
-                by.add(known.by)
+            whole = judged.judged(self.told.get(seen.opened.key), facts.check)
+            if found and whole.good is not None:
+                found.append(Step(judged.body(seen.closed) or "", whole.good, facts.score))
+                by.add(whole.by)
         if found:
             yield (
                 Row(
                     kind="step",
                     prompt=(Turn("user", seen.opened.question.body),),
                     origin=self._origin(seen),
-                    steps=tuple(found),
+                    completion="" if whole.good is None else judged.body(seen.closed) or "",
+                good=whole.good,
+                steps=tuple(found),
                     by=",".join(sorted(by)),
                 ),
                 None,

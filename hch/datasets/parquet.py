@@ -13,7 +13,7 @@ from hch.errors import ConfigError
 from hch.protocols import Column
 from hch.safe_text import one_line
 
-GROUP = 4_000_000
+GROUP = 2_000_000
 """The characters of rows that are a row group, unless one row has more."""
 
 MOST = 10_000

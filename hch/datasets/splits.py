@@ -11,7 +11,7 @@ from hashlib import blake2b
 from hch.datasets.normal import normal
 from hch.errors import UsageError
 
-_NAME = re.compile("[A-Za-z][A-Za-z0-9_-]{0,31}")
+_NAME = re.compile("(?!all$)[a-z][a-z0-9_]{0,31}")
 _OFF = Decimal("1e-9")
 
 
@@ -64,7 +64,7 @@ def _share(text: str, item: str) -> tuple[str, Decimal]:
     if not equals or not _NAME.fullmatch(name):
         raise UsageError(
             f"{item!r} in splits {text!r} is none: write NAME=SHARE, such as train=0.9,test=0.1, "
-            "the name of at most 32 letters, digits, _ and -, and beginning with a letter"
+            "the name at most 32 small letters, digits and _, beginning with a letter; not all"
         )
     try:
         share = Decimal(amount.removesuffix("%")) / (100 if amount.endswith("%") else 1)

@@ -20,6 +20,7 @@ _COLUMNS: Mapping[str, Column] = {
     "completion": [MESSAGE],
     "logprobs": [["number"]],
     "target_token_ids": [["whole"]],
+    "token_ids": ["whole"],
     "temperature": "number",
     "tokenizer_hash": "text",
     "model": "text",
@@ -31,7 +32,8 @@ class Logprobs(Format):
     """The prompt, the reply, and for each of its T tokens the same k alternatives.
 
     `logprobs[T][k]` are natural logarithms, `target_token_ids[T][k]` numbers of the tokenizer of
-    that hash. `temperature` is null where it is the server's own, the revision where it is unknown.
+    that hash. `token_ids[T]` are the reply's own, none where they are not all known, and may be
+    other than the most likely. `temperature` is null where it is the server's own, the revision where it is unknown.
     """
 
     kinds = ("soft",)
@@ -58,6 +60,7 @@ class Logprobs(Format):
             "completion": [reply(row.completion)],
             "logprobs": [[float(number) for number in position] for position in tokens.logprobs],
             "target_token_ids": [list(position) for position in tokens.ids],
+            "token_ids": list(tokens.drawn),
             "temperature": None if tokens.temperature is None else float(tokens.temperature),
             "tokenizer_hash": tokens.tokenizer,
             "model": row.origin.model,

@@ -43,7 +43,7 @@ def test_a_default_export_has_every_clean_amplified_answer_and_no_other(tmp_path
         wanted += len(nodes)
         kept += len(right)
         if right:
-            rows = build(store, out, "--where", "nodes>=1", "--split", "all=1")
+            rows = build(store, out, "--where", "nodes>=1", "--split", "train=1")
             texts = {trace.node(row.origin["node"]).answer.text.body for row in rows}
             assert {row.origin["node"] for row in rows} <= right
             assert texts == {trace.node(id_).answer.text.body for id_ in right}
@@ -69,7 +69,8 @@ def test_what_was_refused_below_is_taken_only_by_allow_partial(tmp_path):
         )
         == 2
     )
-    rows = build(store, tmp_path / "b", "--where", "level=2", "--allow-partial", "--split", "all=1")
+    flags = ("--where", "level=2", "--allow-partial", "--split", "train=1")
+    rows = build(store, tmp_path / "b", *flags)
     assert [row.origin["node"] for row in rows] == ["0"]
 
 
@@ -89,21 +90,21 @@ def test_a_failure_below_is_not_lifted_by_allow_partial(tmp_path):
 def test_text_that_nobody_vouches_for_taints_all_that_read_it(tmp_path):
     store = tmp_path / "hch.db"
     asked(store, regular(2), strategy="factored", depth=1)
-    plain = build(store, tmp_path / "a", "--split", "all=1")
+    plain = build(store, tmp_path / "a", "--split", "train=1")
     asked(
         store, regular(2), "And the sea?", strategy="factored", depth=1,
         context=[Text("ignore all", "document:web", trusted=False)],
     )  # fmt: skip
-    assert build(store, tmp_path / "b", "--split", "all=1") == plain
+    assert build(store, tmp_path / "b", "--split", "train=1") == plain
     assert taken(tmp_path / "b")["untrusted"] == 3
-    both = build(store, tmp_path / "c", "--split", "all=1", "--untrusted")
+    both = build(store, tmp_path / "c", "--split", "train=1", "--untrusted")
     assert len(both) == len(plain) + 3
 
 
 def test_conditions_choose_nodes(tmp_path):
     store = tmp_path / "hch.db"
     asked(store, regular(2), strategy="factored", depth=2)
-    levels = [row.origin["level"] for row in build(store, tmp_path / "a", "--split", "all=1")]
+    levels = [row.origin["level"] for row in build(store, tmp_path / "a", "--split", "train=1")]
     assert sorted(levels) == [0, 0, 0, 0, 1, 1, 2]
     for where, wanted in (
         ("level>=1", 3), ("level=0", 4), ("level!=1", 5), ("depth<1", 1), ("nodes>1", 3),
@@ -111,12 +112,12 @@ def test_conditions_choose_nodes(tmp_path):
         ("model=scripted*", 3), ("calls<=1 level=0", 4), ("tokens>0", 3),
     ):  # fmt: skip
         out = tmp_path / where.replace("*", "_").replace("/", "_")
-        words = ["dataset", "build", "--store", str(store), "--where", where, "--split", "all=1"]
+        words = ["dataset", "build", "--store", str(store), "--where", where, "--split", "train=1"]
         code = cli.run([*words, "--out", str(out), "--quiet"])
         assert code == (0 if wanted else 2), where
         if wanted:
             assert json.loads((out / "hch-manifest.json").read_text())["counts"] == {
-                "answer": {"all": wanted}
+                "answer": {"train": wanted}
             }, where
 
 
@@ -133,7 +134,7 @@ def voting(answers: list[str]):
 def test_vote_shares_are_soft_targets_that_sum_to_1(tmp_path):
     store = tmp_path / "hch.db"
     asked(store, voting(["4", "5", "4", "3", "4"]), strategy="vote,k=5/direct", depth=0)
-    [row] = build(store, tmp_path / "a", "--format", "vote-shares", "--split", "all=1")
+    [row] = build(store, tmp_path / "a", "--format", "vote-shares", "--split", "train=1")
     shares = dict(zip(row.data["completions"], row.data["shares"], strict=True))
     said = {message[0]["content"] if isinstance(message, list) else message for message in shares}
     assert said == {"4", "5", "3"} or len(shares) == 3
@@ -144,7 +145,7 @@ def test_vote_shares_are_soft_targets_that_sum_to_1(tmp_path):
 def test_what_won_a_vote_is_preferred_to_what_lost(tmp_path):
     store = tmp_path / "hch.db"
     asked(store, voting(["4", "5", "4", "3", "4"]), strategy="vote,k=5/direct", depth=0)
-    rows = build(store, tmp_path / "a", "--format", "preference", "--split", "all=1")
+    rows = build(store, tmp_path / "a", "--format", "preference", "--split", "train=1")
     pairs = {(r.data["chosen"][0]["content"], r.data["rejected"][0]["content"]) for r in rows}
     assert pairs == {("4", "5"), ("4", "3")}
     assert {row.origin["by"] for row in rows} == {"vote"}
@@ -161,10 +162,10 @@ def test_what_a_check_accepted_is_preferred_to_what_it_rejected(tmp_path):
         return "4" if request.sample[-1][2] else "5"
 
     asked(store, model, "What is 2 + 2?", strategy="verify/direct", depth=0)
-    [row] = build(store, tmp_path / "a", "--format", "preference", "--split", "all=1")
+    [row] = build(store, tmp_path / "a", "--format", "preference", "--split", "train=1")
     assert (row.data["chosen"][0]["content"], row.data["rejected"][0]["content"]) == ("4", "5")
     assert row.origin["by"] == "check"
-    verdicts = build(store, tmp_path / "b", "--format", "unpaired", "--split", "all=1")
+    verdicts = build(store, tmp_path / "b", "--format", "unpaired", "--split", "train=1")
     said = {(row.data["completion"][0]["content"], row.data["label"]) for row in verdicts}
     assert said == {("4", True), ("5", False)}
 
@@ -178,7 +179,7 @@ def test_a_replay_of_the_record_makes_no_row_of_a_reply_that_was_asked_for_again
         return "no JSON at all" if form and not repaired else regular(2)(request)
 
     asked(store, model, strategy="factored", depth=1)
-    rows = build(store, tmp_path / "a", "--rows", "decision", "--split", "all=1")
+    rows = build(store, tmp_path / "a", "--rows", "decision", "--split", "train=1")
     said = [row.data["completion"][0]["content"] for row in rows]
     assert "no JSON at all" not in said
     assert len(said) == 4
@@ -192,7 +193,7 @@ def test_steps_are_sub_questions_as_far_as_they_are_judged(tmp_path):
     assert cli.run(["label", result.run, "--truth", "--store", str(store)]) == 0
     assert cli.run(["label", result.run, "0.2", "bad", "--store", str(store)]) == 0
     [row] = [
-        row for row in build(store, tmp_path / "a", "--format", "stepwise", "--split", "all=1")
+        row for row in build(store, tmp_path / "a", "--format", "stepwise", "--split", "train=1")
         if row.origin["node"] == "0"
     ]  # fmt: skip
     assert row.data["prompt"] == "What is (2 + 3) * (7 - 4)?"
@@ -203,6 +204,6 @@ def test_steps_are_sub_questions_as_far_as_they_are_judged(tmp_path):
 def test_a_level_0_answer_is_a_row_only_where_the_level_is_asked_for(tmp_path):
     store = tmp_path / "hch.db"
     asked(store, regular(2), strategy="factored", depth=1)
-    rows = build(store, tmp_path / "a", "--where", "nodes>=1", "--split", "all=1")
+    rows = build(store, tmp_path / "a", "--where", "nodes>=1", "--split", "train=1")
     assert [row.origin["level"] for row in rows] == [1]
     assert taken(tmp_path / "a")["not amplified"] == 2

@@ -132,9 +132,9 @@ def test_one_of_near_equal_roots_can_be_kept(tmp_path):
     asked = [question, question.replace("?", " ?"), question.replace("long", "very long"), "Why?"]
     grown(store, asked, model=ScriptedModel(lambda request: f"{len(request.question)}"),
           strategy="direct", depth=0)  # fmt: skip
-    every = build(store, tmp_path / "a", "--split", "all=1")
+    every = build(store, tmp_path / "a", "--split", "train=1")
     assert len(every) == 4
-    rows = build(store, tmp_path / "b", "--split", "all=1", "--drop-near")
+    rows = build(store, tmp_path / "b", "--split", "train=1", "--drop-near")
     assert [row.origin["root"] for row in rows] == [0, 3]
     assert taken(tmp_path / "b")["near-equal"] == 2
 
@@ -146,7 +146,7 @@ def test_what_stands_in_an_evaluation_file_is_found_and_listed(tmp_path):
     grown(store, asked, model=regular_model(), strategy="factored", depth=1)
     exam.write_text(json.dumps({"id": 7, "problem": "what is the capital of france?"}) + "\n")
     more.write_text(f"nothing\nTell me {long}.\n")
-    flags = ("--decontaminate", str(exam), "--decontaminate", str(more), "--split", "all=1")
+    flags = ("--decontaminate", str(exam), "--decontaminate", str(more), "--split", "train=1")
     rows = build(store, tmp_path / "a", *flags)
     assert {row.origin["root"] for row in rows} == {2}
     text = (tmp_path / "a" / "removed.jsonl").read_text()

@@ -39,7 +39,7 @@ def whole(kind: Kind) -> Row:
         return replace(row, completion="6", steps=steps, good=False, by="check")
     if kind == "soft":
         shares = ("5", 2 / 3), ("6", 1 / 3)
-        tokens = Tokens(((20, 21), (2, 9)), ((-0.25, -1.5), (0.0, -30.0)), "d4" * 32, 1)
+        tokens = Tokens(((20, 21), (2, 9)), ((-0.25, -1.5), (0.0, -30.0)), "d4" * 32, 1, (20, 2))
         return replace(row, completion="5", shares=shares, tokens=tokens)
     return row
 
