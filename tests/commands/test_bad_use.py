@@ -51,6 +51,14 @@ CASES = {
     "check with an option of show": Bad(
         ("config", "--origin", "check"), 2, "--origin does not go with check"
     ),
+    "a label of no run": Bad(("label",), 2, "name a run, and a node of it: hch label RUN NODE good"),
+    "a label that is neither": Bad(
+        ("label", "26", "0", "ugly"), 2, "'ugly' is neither good nor bad"
+    ),
+    "a label by two": Bad(("label", "26", "--truth", "--scorer", "exact"), 2, "do not go together"),
+    "stdin as a document": Bad(
+        ("import", "--as", "questions", "-"), 2, "stdin is read once: name a file beside --as"
+    ),
     "unknown model": Bad((*ASK, "-m", "opena:x"), 2, "did you mean 'openai'?"),
     "unknown strategy": Bad((*ASK, "-s", "factord"), 2, "did you mean 'factored'?"),
     "unknown task": Bad((*ASK, "--task", "arithmetics"), 2, "did you mean 'arithmetic'?"),
