@@ -51,7 +51,7 @@ CASES = {
     "check with an option of show": Bad(
         ("config", "--origin", "check"), 2, "--origin does not go with check"
     ),
-    "a label of no run": Bad(("label",), 2, "name a run, and a node of it: hch label RUN NODE good"),
+    "a label of no run": Bad(("label",), 2, "name a run, and a node of it"),
     "a label that is neither": Bad(
         ("label", "26", "0", "ugly"), 2, "'ugly' is neither good nor bad"
     ),
