@@ -223,7 +223,10 @@ class Build:
     def _manifest(
         self, divided: Divided, taken: Iterable[Taken], files: list[FileEntry], bridges: int
     ) -> Manifest:
-        recipe, runs, models = self.recipe, tuple(self._entries), sorted(self._models)
+        recipe, models = self.recipe, sorted(self._models)
+        before = self._earlier.manifest.runs if self._earlier else ()
+        known = {entry.run: entry for entry in (*before, *self._entries)}
+        runs = tuple(entry for _, entry in sorted(known.items()))
         counts = recipe.tokenizer
         return Manifest(
             hch=__version__,
@@ -299,6 +302,7 @@ ALONE = {
     "untrusted": "nodes that read text which nobody vouches for",
     "not amplified": "answers of level 0 by itself, and those that a vote or a check considered",
     "where": "rows that do not fit --where",
+    "bad": "rows of an answer that was labelled bad",
     "lacks": "rows that the format cannot hold",
     "length": "rows of more or fewer tokens or characters than asked for",
     "contaminated": "rows that share text with a file that must not be learned",

@@ -11,10 +11,11 @@ from typing import TypeAlias
 from hch.datasets import judged
 from hch.datasets.alternatives import Alternatives
 from hch.datasets.reading import Reading, Seen, Think
+from hch.datasets.solutions import solutions
 from hch.datasets.where import Facts
 from hch.labels import Told
 from hch.prompts import Prompt, own_parts
-from hch.rows import Kind, Origin, Row, Step, Turn
+from hch.rows import Kind, Origin, Row, Turn
 from hch.types import Message, Question, Text, sha
 
 Made: TypeAlias = Iterator[tuple[Row, str | None]]
@@ -106,32 +107,16 @@ class Making:
             )
 
     def _steps(self, seen: Seen, facts: Facts) -> Made:
-        """The sub-questions with their answers, and the answer, as far as each was judged."""
-        found, by, whole = list[Step](), set[str](), judged.Judged(None, "")
-        for heard in seen.asks:
-            said, known = judged.body(heard.closed), judged.of(heard, self.told)
-            if heard.how != "ask" or heard.opened is None or said is None:
-                continue
-            if known.good is None:
-                break
-            score = self.told.get(heard.opened.key, Told()).score
-            found.append(Step(f"{heard.opened.question.body}\n{said}", known.good, score))
-            by.add(known.by)
-        else:
-            whole = judged.judged(self.told.get(seen.opened.key), facts.check)
-            if found and whole.good is not None:
-                found.append(Step(judged.body(seen.closed) or "", whole.good, facts.score))
-                by.add(whole.by)
-        if found:
+        for solution in solutions(seen, self.told, facts.check):
             yield (
                 Row(
                     kind="step",
                     prompt=(Turn("user", seen.opened.question.body),),
                     origin=self._origin(seen),
-                    completion="" if whole.good is None else judged.body(seen.closed) or "",
-                good=whole.good,
-                steps=tuple(found),
-                    by=",".join(sorted(by)),
+                    completion="" if solution.good is None else judged.body(seen.closed) or "",
+                    good=solution.good,
+                    steps=solution.steps,
+                    by=solution.by,
                 ),
                 None,
             )

@@ -90,10 +90,17 @@ class Picking:
                 continue
             for row, prompt in self.making.rows(kind, seen, facts):
                 about = replace(facts, prompt=prompt) if prompt else facts
-                if self.wanted.where.holds(about):
-                    yield Picked(row, about)
-                else:
+                if not self.wanted.where.holds(about):
                     self.taken["where"] += 1
+                elif facts.label == "bad" and self._is_to_be_right(kind):
+                    self.taken["bad"] += 1
+                else:
+                    yield Picked(row, about)
+
+    def _is_to_be_right(self, kind: Kind) -> bool:
+        """Whether what a row says is to be learned, and nobody asked for what is wrong."""
+        said = kind in ("answer", "decision", "preference", "soft")
+        return said and not (self.wanted.tries or self.wanted.where.names("label"))
 
     def is_grading(self, root: int) -> bool:
         """Whether a root only grades another's answer."""

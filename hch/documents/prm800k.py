@@ -23,7 +23,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hch.beginning import reason
-from hch.documents.runs import CHOSEN, Solved, Step
+from hch.datasets.solutions import CHOSEN
+from hch.documents.runs import Solved, Step
 from hch.errors import UsageError
 from hch.interchange import LONGEST
 from hch.jsonl import decoded

@@ -18,6 +18,7 @@ from math import inf
 
 from hch import __version__
 from hch.budget import Price
+from hch.datasets.solutions import CHOSEN, STEP
 from hch.events import (
     Asked,
     Event,
@@ -36,12 +37,6 @@ from hch.wire import Amounts, Words
 
 PLAYER = "document"
 """Who plays where nobody did."""
-
-STEP = "Write the next step of the solution."
-"""What a step is the answer to; the problem and the steps before it are its context."""
-
-CHOSEN = "chosen"
-"""The note of a step that the next one follows."""
 
 MOST = 1000
 """The roots of a run."""

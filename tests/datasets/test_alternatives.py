@@ -72,6 +72,7 @@ async def test_alternatives_are_numbers_the_most_likely_first(
     assert isinstance(found, Tokens)
     a, b = number(tokenizer, "a"), number(tokenizer, "b")
     assert found.ids == tuple((a, number(tokenizer, token), b) for token in SAID)
+    assert found.drawn == tuple(number(tokenizer, token) for token in SAID)
     assert found.logprobs == ((-0.5, -1.0, -1.5),) * 3
     assert (found.tokenizer, found.temperature) == (tokenizer.hash, 0.7)
 

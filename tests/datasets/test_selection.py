@@ -207,3 +207,48 @@ def test_a_level_0_answer_is_a_row_only_where_the_level_is_asked_for(tmp_path):
     rows = build(store, tmp_path / "a", "--where", "nodes>=1", "--split", "train=1")
     assert [row.origin["level"] for row in rows] == [1]
     assert taken(tmp_path / "a")["not amplified"] == 2
+
+
+def test_an_answer_that_was_labelled_bad_is_a_row_only_where_it_is_asked_for(tmp_path):
+    store = tmp_path / "hch.db"
+    trace = asked(store, regular(2), strategy="factored", depth=1)
+    assert cli.run(["label", trace.run, "0", "bad", "--store", str(store)]) == 0
+    rows = build(store, tmp_path / "a", "--where", "level>=0", "--split", "train=1")
+    assert {row.origin["node"] for row in rows} == {"0.1", "0.2"}
+    assert taken(tmp_path / "a")["bad"] == 1
+    [row] = build(store, tmp_path / "b", "--where", "label=bad", "--split", "train=1")
+    assert (row.origin["node"], row.origin["good"], row.origin["by"]) == ("0", False, "person")
+
+
+def test_imported_steps_come_back_as_they_were_rated(tmp_path):
+    store, file = tmp_path / "hch.db", tmp_path / "steps.jsonl"
+    first = [{"text": "2 + 3 is 5.", "rating": 1}, {"text": "2 + 3 is 6.", "rating": -1}]
+    steps = [
+        first,
+        [{"text": "So far so good.", "rating": 0}],
+        [{"text": "It is 20.", "rating": 1}],
+    ]
+    rated = [
+        {"completions": [{**one, "flagged": False} for one in completions],
+         "human_completion": None, "chosen_completion": 0}
+        for completions in steps
+    ]  # fmt: skip
+    line = {
+        "labeler": "someone", "timestamp": "2022-07-29T00:00:00", "generation": 1,
+        "is_quality_control_question": False, "is_initial_screening_question": False,
+        "question": {"problem": "What is (2 + 3) * 4?", "ground_truth_answer": "20"},
+        "label": {"steps": rated, "total_time": 1000, "finish_reason": "solution"},
+    }  # fmt: skip
+    file.write_text(json.dumps(line) + "\n")
+    assert cli.run(["import", "--as", "prm800k", str(file), "--store", str(store)]) == 0
+    whole, other = build(store, tmp_path / "a", "--format", "stepwise", "--split", "train=1")
+    assert whole.data == {
+        "prompt": "What is (2 + 3) * 4?",
+        "completions": ["2 + 3 is 5.", "So far so good.", "It is 20."],
+        "labels": [True, True, True],
+    }
+    assert (other.data["completions"], other.data["labels"]) == (["2 + 3 is 6."], [False])
+    again, _ = build(store, tmp_path / "b", "--format", "prm800k", "--split", "train=1")
+    back = again.data["label"]
+    assert [step["completions"][0]["rating"] for step in back["steps"]] == [1, 0, 1]
+    assert back["finish_reason"] == "solution"
