@@ -51,7 +51,7 @@ endif
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers format integration integration-vllm faults chaos long golden tour bench bench-browse bench-tasks bench-laws bench-peers bench-vllm install clean
+.PHONY: help demo test check lint types layers format integration integration-vllm faults chaos long golden tour bench bench-browse bench-datasets bench-tasks bench-laws bench-peers bench-vllm install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -129,6 +129,10 @@ bench-vllm: $(DEV) $(TINY)/.made ## measure a vLLM server under hch and under vL
 
 bench-browse: $(DEV) ## measure the browser on a run of 118,096 nodes, made once; into the docs (two minutes)
 	$(BIN)/python -m benchmarks.browse --write $(ARGS)
+
+bench-datasets: $(DEV) ## measure 100,000 training rows of 10,000 trees, and near-equal questions; into the docs (five minutes)
+	$(BIN)/python -m benchmarks.datasets --write
+	$(BIN)/python -m benchmarks.near --write
 
 tour: $(DEV) ## make the screens of the browser that the docs show
 	$(BIN)/python -m benchmarks.tour $(ARGS)
