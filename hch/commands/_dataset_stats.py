@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from hch.commands._columns import Column, table
 from hch.commands._completion import complete_file
 from hch.commands._dataset_given import (
     WIDTH,
@@ -21,8 +20,6 @@ from hch.commands._dataset_given import (
     opened,
 )
 from hch.commands._given import check_apart, check_filled
-from hch.commands._plot import figure
-from hch.commands._scored import cell
 from hch.commands._terminal import columns, say, say_json
 from hch.errors import UsageError
 from hch.safe_text import one_line
@@ -94,6 +91,8 @@ def stats_of_dataset(
     See also:
       hch dataset look, hch dataset verify, docs/dataset-files.md
     """  # fmt: skip
+    from hch.commands._plot import figure
+
     check_filled(DIR=folder, csv=csv, plot=plot)
     if csv is not None and not Path(csv).parent.is_dir():
         raise UsageError(f"--csv {csv}: there is no folder {Path(csv).parent}")
@@ -137,6 +136,7 @@ def _written(path: str | None) -> Iterator[Callable[[Page], None]]:
 
 
 def _cells(page: Page) -> Sequence[Any]:
+    from hch.commands._scored import cell
     from hch.datasets.statistics import characters, cost, length_in_tokens
 
     shard, origin = page.shard, page.origin
@@ -203,6 +203,8 @@ def _quantiles(given: Sequence[tuple[str, str, Lengths]], width: int) -> Iterato
 
 
 def _filters(dataset: Dataset, width: int) -> Iterator[str]:
+    from hch.commands._columns import Column, table
+
     cells = [
         (one_line(entry.name, 40), f"{entry.taken:,}", one_line(entry.what, 200))
         for entry in dataset.manifest.filters
@@ -226,6 +228,8 @@ def _table(
     titles: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, texts: int
 ) -> Iterator[str]:
     """Rows under titles, the first columns texts; what is on the right goes first."""
+    from hch.commands._columns import Column, table
+
     if rows:
         by_column = zip(*rows, strict=True)
         yield from table(
