@@ -116,7 +116,7 @@ class Build:
             picking = Picking(reading, told(labels), wanted)
             roots = dict(self._rooted(number, reading))
             for done, seen in enumerate(reading.nodes()):
-                self._lines.node(roots[seen.root], seen)
+                self._lines.node(roots[seen.root], seen, picking)
                 for picked in picking.rows(seen):
                     self._lines.add(number, roots[seen.root], seen, picked)
                 if done % 1000 == 0:

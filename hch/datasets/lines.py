@@ -13,7 +13,7 @@ from hashlib import blake2b
 from hch.datasets.contamination import Hit
 from hch.datasets.manifest import Removed
 from hch.datasets.normal import mark
-from hch.datasets.picking import Picked
+from hch.datasets.picking import Picked, Picking
 from hch.datasets.reading import Seen
 from hch.datasets.recipe import Recipe
 from hch.datasets.staging import Rooted, Staged, Staging
@@ -54,15 +54,15 @@ class Lines:
             self._hits[id_] = hit
         return id_
 
-    def node(self, root: int, seen: Seen) -> None:
-        """Keep what was asked in a root's tree, whatever rows come of it."""
+    def node(self, root: int, seen: Seen, picking: Picking) -> None:
+        """Keep what was asked in a root's tree, whatever rows come of it, and how good that is."""
         self.staging.ask(self._asked(seen)[1], root)
+        if self.recipe.best and picking.is_root(seen) and picking.against(seen) is None:
+            self.staging.rate(root, self.recipe.best.of(picking.facts(seen)))
 
     def add(self, run: int, root: int, seen: Seen, picked: Picked) -> None:
-        """Stage a row; of a root, keep how good its tree is."""
+        """Stage a row."""
         row, facts = picked
-        if self.recipe.best and facts.depth == 0:
-            self.staging.rate(root, self.recipe.best.of(facts, row.good))
         row = self._clean(row)
         if (lack := self.recipe.built.lacks(row)) is not None:
             self.taken["lacks"] += 1

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from hch.columns import CLEAN, STATUSES
+from hch.columns import CLEAN, NOBODY, STATUSES
 from hch.datasets import judged
 from hch.datasets.alternatives import Alternatives
 from hch.datasets.making import Making
@@ -19,6 +19,8 @@ from hch.outline import Outline
 from hch.prompts import Prompt
 from hch.registry import PlayerSpec, Spec
 from hch.rows import Kind, Row
+
+UNTRIED = judged.Try()
 
 ANSWERED = STATUSES.index("answered")
 
@@ -76,14 +78,14 @@ class Picking:
 
     def rows(self, seen: Seen) -> Iterator[Picked]:
         """The rows of a node, in the order of the kinds; none where a rule leaves it out."""
-        tried = self._tries.pop(seen.number, judged.Try())
+        tried = self._tries.pop(seen.number, UNTRIED)
         self._tries |= dict(judged.tries(seen))
         if self.is_grading(seen.root):
             return
-        if (rule := self._against(seen)) is not None:
+        if (rule := self.against(seen)) is not None:
             self.taken[rule] += 1
             return
-        facts = self._facts(seen, tried)
+        facts = self.facts(seen, tried)
         for kind in self.wanted.kinds:
             if kind in ("answer", "prompt-only") and not self._is_answer(seen):
                 self.taken["not amplified"] += 1
@@ -102,11 +104,16 @@ class Picking:
         said = kind in ("answer", "decision", "preference", "soft")
         return said and not (self.wanted.tries or self.wanted.where.names("label"))
 
+    def is_root(self, seen: Seen) -> bool:
+        """Whether it hangs on nobody."""
+        return bool(self._outline.parent[seen.number] == NOBODY)
+
     def is_grading(self, root: int) -> bool:
         """Whether a root only grades another's answer."""
         return root % len(self.reading.plan.entries) in self._grading
 
-    def _facts(self, seen: Seen, tried: judged.Try) -> Facts:
+    def facts(self, seen: Seen, tried: judged.Try = UNTRIED) -> Facts:
+        """What is known of a node; `tried` is what its asker's vote or check said of it."""
         opened, closed, outline = seen.opened, seen.closed, self._outline
         spec = judged.player(opened)
         told = self.told.get(opened.key, Told())
@@ -132,7 +139,7 @@ class Picking:
             nodes=spent.nodes,
         )
 
-    def _against(self, seen: Seen) -> str | None:
+    def against(self, seen: Seen) -> str | None:
         """The rule that leaves a node out; None where none does."""
         if judged.body(seen.closed) is None:
             return "not answered"

@@ -37,10 +37,10 @@ class Best:
 
     by: By
 
-    def of(self, facts: Facts, good: bool | None) -> float | None:
+    def of(self, facts: Facts) -> float | None:
         """How good an answer is, None where nobody knows."""
         if self.by == "score" and facts.score is None:
-            return None if good is None else float(good)
+            return None if facts.label is None else float(facts.label == "good")
         known: float | None = getattr(facts, self.by)
         return known if known is None or self.by in ("score", "share") else -known
 

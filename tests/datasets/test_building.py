@@ -180,6 +180,8 @@ def test_of_k_samples_the_best_is_kept(tmp_path):
     rows = build(store, tmp_path / "a", "--best", "score", "--split", "train=1")
     assert [row.data["completion"][0]["content"] for row in rows] == ["right"]
     assert [row.origin["root"] for row in rows] == [1]
+    flags = ("--best", "score", "--split", "train=1", "--rows", "decision")
+    assert [row.origin["root"] for row in build(store, tmp_path / "b", *flags)] == [1]
 
 
 @pytest.mark.parametrize(("flags", "wrong"), [
