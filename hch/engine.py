@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from hch.budget import Price
-from hch.errors import ModelError, NodeError
+from hch.errors import NodeError
 from hch.events import NodeClosed, RootOpened
+from hch.packing import answer_of, length, plain, replies
 from hch.protocols import Model
 from hch.replies import ended
 from hch.rules import Lineup, Outcome, Place, Rules, Seat
-from hch.stash import Stash
+from hch.stash import Codec, Stash, as_bytes, of_bytes
 from hch.types import Answer, Completion, Question, Request, digest
 from hch.wire import Amounts, Polled, Words
 from hch.workspace import Copy
@@ -51,9 +52,9 @@ class Engine:
         self.rules = rules
         self._group: asyncio.TaskGroup
         self._open: dict[str, asyncio.Task[Outcome]] = {}
-        self._closed: Stash[Outcome] = Stash()
+        self._closed = Stash(OUTCOMES)
         self._flying: dict[str, asyncio.Task[Completion | NodeError]] = {}
-        self._landed: Stash[Completion | NodeError] = Stash()
+        self._landed = Stash(replies())
 
     async def hch(self, copy: Seat) -> Outcome:
         """HCH_n of a question: H at its workspace, whose `ask` comes back here a level lower."""
@@ -88,7 +89,7 @@ class Engine:
         if isinstance(found, asyncio.Task):
             found = await _result(found)
         if isinstance(found, NodeError):
-            raise _again(found)
+            raise found.again()
         return found
 
     async def _send(self, model: Model, request: Request) -> Completion | NodeError:
@@ -97,7 +98,7 @@ class Engine:
             done = await model.complete(request)
             result = Completion(done.text, done.finish, done.usage, thinking=done.thinking)
         except NodeError as error:
-            result = error.with_traceback(None)
+            result = error.again()  # without what it holds on to
         self._landed.put(request.call, result)
         del self._flying[request.call]
         return result
@@ -116,7 +117,7 @@ class Engine:
         """
         room = asyncio.Semaphore(at_once)
         growing: dict[int, asyncio.Task[Outcome]] = {}
-        grown: Stash[Outcome] = Stash()
+        grown = Stash(OUTCOMES)
 
         async def ended(index: int) -> Outcome:
             if (task := growing.get(index)) is not None:
@@ -151,6 +152,18 @@ class Engine:
         return root
 
 
+def _pack(outcome: Outcome) -> bytes:
+    return as_bytes([plain(outcome.answer), outcome.spent.amounts(), outcome.trusted])
+
+
+def _unpack(data: bytes) -> Outcome:
+    answer, spent, trusted = of_bytes(data)
+    return Outcome(answer_of(answer), Price(*spent), trusted)
+
+
+OUTCOMES = Codec(_pack, _unpack, lambda outcome: length(outcome.answer))
+
+
 async def _result(task: asyncio.Task[T]) -> T:
     """What a task comes to; whoever stops waiting for it does not stop it."""
     if not task.done():
@@ -172,13 +185,6 @@ def closed(copy: Seat, outcome: Outcome) -> NodeClosed:
         spent=Amounts.of(outcome.spent),
         ballot=Polled.of_ballot(answer.ballot) if answer.ballot else None,
     )
-
-
-def _again(error: NodeError) -> NodeError:
-    """The same failure for one more asker; an exception object is raised once only."""
-    if isinstance(error, ModelError):
-        return ModelError(str(error), kind=error.kind, ran=error.ran)
-    return type(error)(str(error))
 
 
 def first(group: BaseExceptionGroup) -> BaseException:

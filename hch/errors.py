@@ -41,6 +41,10 @@ class NodeError(HchError):
     status: ClassVar[Literal["unanswered", "truncated", "failed"]] = "failed"
     kind: str = "error"
 
+    def again(self) -> NodeError:
+        """The same failure for one more asker; an exception object is raised once only."""
+        return type(self)(str(self))
+
 
 class GrantExhausted(NodeError):
     """The node's grant cannot pay for what its strategy wants to do next."""
@@ -98,6 +102,9 @@ class ModelError(NodeError):
         self.retry_after = retry_after
         self.usage = usage
         self.limits = limits
+
+    def again(self) -> ModelError:
+        return ModelError(str(self), kind=self.kind, ran=self.ran)
 
 
 class TransientModelError(ModelError):

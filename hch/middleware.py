@@ -29,6 +29,7 @@ from hch.errors import (
 from hch.events import CallGivenUp
 from hch.journal import Journal, failed, finished, intended
 from hch.keeping import ReplyCache
+from hch.packing import Reply
 from hch.protocols import Model
 from hch.redaction import Redaction
 from hch.stash import Stash
@@ -64,7 +65,7 @@ class Wrapper:
 class Recorded(Wrapper):
     """A request found in the recording is not sent: its reply, or failure, comes from there."""
 
-    def __init__(self, inner: Model, recording: Stash[Completion | NodeError] | None) -> None:
+    def __init__(self, inner: Model, recording: Stash[Reply] | None) -> None:
         super().__init__(inner)
         self._recording = recording
 
@@ -72,7 +73,7 @@ class Recorded(Wrapper):
         if self._recording is not None:
             found = self._recording.get(request.call)
             if isinstance(found, NodeError):
-                raise found
+                raise found.again()
             if found is not None:
                 return found
         return await self.inner.complete(request)

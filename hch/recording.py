@@ -27,7 +27,8 @@ from hch.events import (
     Thought,
     identity,
 )
-from hch.stash import Stash
+from hch.packing import replies
+from hch.stash import BYTES, Stash
 from hch.trace import Trace
 from hch.types import Completion, digest
 
@@ -50,7 +51,7 @@ class Recording:
         self.finished: RunFinished | None = None
         self.stopped: RunStopped | None = None
         self.cap = Price()
-        self.replies: Stash[Completion | NodeError] = Stash()
+        self.replies = Stash(replies())
         self.attempts: dict[str, int] = {}
         self.unknown: dict[str, dict[int, CallIntended]] = {}
         self.written = Written()
@@ -187,7 +188,7 @@ class Written(Container[Event]):
     """
 
     def __init__(self) -> None:
-        self._found: Stash[bytes] = Stash()
+        self._found = Stash(BYTES)
         self._void = False
 
     def __contains__(self, event: object) -> bool:

@@ -7,9 +7,11 @@ made before it is needed.
 
 from __future__ import annotations
 
-import pickle
+import json
 import sqlite3
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from hch.errors import StoreError
 
@@ -24,69 +26,78 @@ _ROW = 200
 _CACHE = 4000
 """The KiB of the file that SQLite keeps in memory."""
 
-_UNFIT = (pickle.PicklingError, AttributeError, TypeError)
-"""What pickle raises for a value of a class that cannot be found by its name."""
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Codec(Generic[T]):
+    """How a value becomes bytes, and an equal value again; and about what `size` it has in memory.
+
+    That is in bytes, and is told of every value that is put, so it is quick.
+    """
+
+    pack: Callable[[T], bytes]
+    unpack: Callable[[bytes], T]
+    size: Callable[[T], int]
+
+
+BYTES: Codec[bytes] = Codec(bytes, bytes, len)
+
+
+def as_bytes(data: Any) -> bytes:
+    """Plain data as JSON; lone surrogates and infinity pass, and a tuple is a list."""
+    # Escapes would make one character of two lone surrogates that follow each other.
+    return _encode(data).encode("utf-8", "surrogatepass")
+
+
+def of_bytes(data: bytes) -> Any:
+    """The data of `as_bytes`."""
+    return json.loads(data.decode("utf-8", "surrogatepass"))
 
 
 class Stash(Generic[T]):
-    """A table of values, each kept as bytes: one that is got is equal to what was put, not it.
+    """A table of values: one that is got is equal to what was put.
 
-    At most `most` bytes are held in memory. All methods raise StoreError where the temporary file
-    cannot be written or read.
+    About `most` bytes are held in memory, as they are; what is more is packed and written away. All
+    methods raise StoreError where the temporary file cannot be written or read.
     """
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, codec: Codec[T], most: int = MOST) -> None:
+        self._codec = codec
         self._most = most
-        self._held: dict[str, bytes] = {}
-        self._odd: dict[str, T] = {}
+        self._held: dict[str, T] = {}
         self._size = 0
         self._file: sqlite3.Connection | None = None
 
     def put(self, key: str, value: T) -> None:
         """Keep a value, in the place of an earlier one of that key."""
-        try:
-            data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-        except _UNFIT:
-            self.drop(key)
-            self._odd[key] = value
-            return
-        self._odd.pop(key, None)
-        self._held[key] = data
-        self._size += len(data) + _ROW
+        self._held[key] = value
+        self._size += self._codec.size(value) + _ROW
         if self._size > self._most:
             self._write()
 
     def get(self, key: str) -> T | None:
         """The value of that key; None where there is none."""
-        data = self._held.get(key)
-        if data is None:
-            if self._odd and key in self._odd:
-                return self._odd[key]
-            if self._file is None:
-                return None
-            rows = self._do("SELECT value FROM stash WHERE key = ?", (_bytes(key),))
-            if not rows:
-                return None
-            data = rows[0][0]
-        return cast(T, pickle.loads(data))  # noqa: S301, since nobody else writes there
+        value = self._held.get(key)
+        if value is not None or self._file is None:
+            return value
+        rows = self._do("SELECT value FROM stash WHERE key = ?", (_bytes(key),))
+        return self._codec.unpack(rows[0][0]) if rows else None
 
     def keys(self) -> set[str]:
         """The keys of all that is kept, in memory."""
         written = self._do("SELECT key FROM stash", ()) if self._file is not None else []
-        found = (key.decode("utf-8", "surrogatepass") for (key,) in written)
-        return {*found, *self._held, *self._odd}
+        return {*(key.decode("utf-8", "surrogatepass") for (key,) in written), *self._held}
 
     def drop(self, key: str) -> None:
         """Let go of the value of that key, if there is one."""
         self._held.pop(key, None)
-        self._odd.pop(key, None)
         if self._file is not None:
             self._do("DELETE FROM stash WHERE key = ?", (_bytes(key),))
 
     def clear(self) -> None:
         """Let go of all of them."""
         self._held.clear()
-        self._odd.clear()
         self._size = 0
         self._close()
 
@@ -95,7 +106,8 @@ class Stash(Generic[T]):
         try:
             if self._file is None:
                 self._file = _opened()
-            rows = ((_bytes(key), data) for key, data in self._held.items())
+            pack = self._codec.pack
+            rows = ((_bytes(key), pack(value)) for key, value in self._held.items())
             self._file.executemany("INSERT OR REPLACE INTO stash VALUES (?, ?)", rows)
         except sqlite3.Error as error:
             raise _unwritten(error) from error

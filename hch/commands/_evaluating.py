@@ -16,16 +16,23 @@ from hch.commands._terminal import encodable
 from hch.evals.marking import Marking
 from hch.events import Event, NodeClosed, RootOpened
 from hch.examination import Entry
+from hch.packing import length
 from hch.protocols import Scorer
 from hch.registry import Spec
 from hch.rules import Lineup
 from hch.run import Run
-from hch.stash import Stash
+from hch.stash import Codec, Stash, as_bytes, of_bytes
 from hch.types import Answer
 from hch.words import dollars, listed, seconds
 
 BAR = 24
 """The most cells of a bar."""
+
+CLOSED: Codec[NodeClosed] = Codec(
+    lambda event: as_bytes(event.model_dump()),
+    lambda data: NodeClosed.model_validate(of_bytes(data)),
+    lambda event: 2 * length(event.outcome()),
+)
 
 
 @dataclass(slots=True)
@@ -57,7 +64,7 @@ class Gauge:
         self._began = monotonic()
         self._marks = Marks(run)
         self._roots: dict[str, list[int]] = {}
-        self._ended: Stash[NodeClosed] = Stash()
+        self._ended = Stash(CLOSED)
         self._generates = run.plan.generates
         self._before = run.resumed.past.tokens if run.resumed else 0
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from sys import getsizeof
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ from hch.events import (
 )
 from hch.nodes import UNCLEAN
 from hch.recording import Recording
-from hch.stash import Stash
+from hch.stash import Codec, Stash, as_bytes, of_bytes
 
 SHOWN = 300
 """The characters of a question or an answer that are kept."""
@@ -117,6 +118,9 @@ class Ended(NamedTuple):
     clean: bool
 
 
+ENDED: Codec[Ended] = Codec(as_bytes, lambda data: Ended(*of_bytes(data)), getsizeof)
+
+
 class Growth:
     """Takes every event of one run; `top` is no node, and has the roots for children.
 
@@ -138,7 +142,7 @@ class Growth:
         self.heard: float | None = None
         self._clock = clock
         self._people = people
-        self._ended: Stash[Ended] = Stash()
+        self._ended = Stash(ENDED)
         self._takers: dict[type, Callable[[Any], None]] = {
             RootOpened: self._root,
             NodeOpened: self._open,
