@@ -99,10 +99,10 @@ chaos: $(DEV) ## try every promise in its long form, with thousands of kills, an
 	$(NO_KEYS) HCH_TEST_LONG=1 $(BIN)/python -m pytest -n auto -q -m promise \
 		-o faulthandler_timeout=1800 $(ARGS)
 
-long: $(DEV) ## run the long forms of tree against driver, of iterations that are killed, and of the browser
+long: $(DEV) ## run the long forms of tree against driver, of iterations that are killed, of the browser and of training rows
 	$(NO_KEYS) HCH_TEST_LONG=1 $(BIN)/python -m pytest -n auto -q tests/test_amplify.py \
 		tests/test_iterate.py tests/commands/test_iterate.py tests/commands/test_eval_kills.py \
-		tests/browse \
+		tests/browse tests/datasets \
 		-o faulthandler_timeout=600 $(ARGS)
 
 bench: $(DEV) ## measure trees, large runs, replay, drawing and tables, and write all that into the docs

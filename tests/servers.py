@@ -95,7 +95,7 @@ def vllm_server(
 
 @contextmanager
 def llama_server(
-    weights: str | Path, *, key: str = "", length: int = 1024, slots: int = 4, threads: int = 1
+    weights: str | Path, *, key: str = "", length: int = 1024, slots: int = 4
 ) -> Iterator[Served]:
     """Serves a GGUF file as "small" by llama.cpp, in this process; `length` is a slot's window."""
     import xllamacpp
@@ -106,7 +106,7 @@ def llama_server(
     params.api_keys = [key] if key else []
     params.n_parallel = slots
     params.n_ctx = slots * length
-    params.cpuparams.n_threads = threads
+    params.cpuparams.n_threads = 1
     params.cpuparams.poll = 0
     params.verbosity = -1
     server = xllamacpp.Server(params)  # until it is collected

@@ -50,8 +50,8 @@ def hch(*words: str) -> None:
 def grown(weights: Path, store: Path, n: int) -> list[str]:
     """Ask n questions in trees, and in votes; label every answer by the truth. The runs' ids."""
     task = ("--task", "arithmetic,size=2", "--n", str(n), "--answer-tokens", "128", "--quiet")
-    with llama_server(weights, slots=8, length=2048, threads=2) as served:
-        model = f"openai:small,base_url={served.url},temperature=0.7,logprobs=5"
+    with llama_server(weights, slots=8, length=2048) as served:
+        model = f"openai:small,base_url={served.url},temperature=0.7"
         asked = ("--concurrency", "8", "--budget", "1000000calls", "--store", str(store))
         for strategy, depth in (("factored", "1"), ("vote,k=3/direct", "0")):
             hch("generate", *task, "-m", model, "-s", strategy, "--depth", depth, *asked)

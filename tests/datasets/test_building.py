@@ -18,6 +18,7 @@ from hch import HCH, Question, ScriptedModel, Text, cli
 from tests.datasets.builds import build, contents, lines, manifest
 from tests.datasets.test_splitting import expressions, grown
 from tests.datasets.tokenizing import tokenizer_file
+from tests.promises import LONG
 from tests.support import regular
 
 
@@ -54,12 +55,12 @@ def test_the_same_command_gives_the_same_bytes_whatever_the_order_of_runs(tmp_pa
 
 
 def test_a_build_that_is_killed_leaves_nothing_and_begins_again(tmp_path, store):
-    """At 12 moments, by a signal that nobody can catch."""
+    """At 12 moments, in the short form 4, by a signal that nobody can catch."""
     out, words = tmp_path / "rows", ["--store", str(store), "--where", "level>=0", "--shard", "9"]
     command = [sys.executable, "-m", "hch", "dataset", "build", *words, "--out", str(out)]
     whole = build(store, tmp_path / "whole", "--shard", "9")
     rng, left = Random(1), 0
-    for _ in range(12):
+    for _ in range(12 if LONG else 4):
         child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
             child.wait(rng.uniform(0.2, 1.6))
