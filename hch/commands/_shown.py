@@ -12,6 +12,7 @@ from hch.columns import NOBODY
 from hch.commands._budgets import to_go_on
 from hch.commands._report import counted, in_doubt, sums
 from hch.commands._running import Place
+from hch.commands._tree import Tree
 from hch.events import RunStarted
 from hch.outline import Outline
 from hch.roots import evaluates
@@ -47,6 +48,16 @@ def examined(book: Book, place: Place) -> Iterator[Line]:
     elif "examination" in book.started.roots:
         report = f"; its report: {place.command('resume', book.run)}" if over else ""
         yield [(f"{n:,} trees that hch generate made{report}", "warn")]
+
+
+def unshown(tree: Tree, place: Place) -> Iterator[Line]:
+    """How many roots are not shown, and what shows them."""
+    if left := tree.left:
+        show = "show", tree.book.run
+        yield [(f"… and {count(left, 'more root')}; to see them, or some:", "warn")]
+        yield [(f"  {place.command('browse', tree.book.run)}", "warn")]
+        for options in (("--problems",), ("--node", "ID"), ("--level", "0")):
+            yield [(f"  {place.command(*show, *options)}", "warn")]
 
 
 def _task(started: RunStarted) -> str:

@@ -17,6 +17,7 @@ from rich.cells import cell_len
 
 from hch.browse.book import Book
 from hch.browse.folding import Branch, View
+from hch.browse.items import below
 from hch.browse.lines import Line, cut, plain
 from hch.browse.openness import ALL
 from hch.browse.rows import DROPPED, MARKED, WORTH_SHOWING, Figures, Row, line, rows
@@ -39,12 +40,22 @@ Told = tuple[str, Branch, Row]
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """All rows of a run of the level `lowest` and above; or those of the node `top` and below."""
+    """All rows of a run of the level `lowest` and above; or those of the node `top` and below.
+
+    `most` is how many rows of roots there are, with what is below them; all where it is None.
+    """
 
     book: Book
     width: int
     lowest: int = 0
     top: int = NOBODY
+    most: int | None = None
+
+    @property
+    def left(self) -> int:
+        """How many roots are in none of the rows."""
+        found = below(self.book.outline, NOBODY, self.lowest)[self.most :] if self.most else ()
+        return sum(len(item.positions) for item in found if item.kind != "more")
 
     def lines(self) -> Iterator[Line]:
         """The rows with their figures in columns."""
@@ -92,10 +103,11 @@ class Tree:
         if self.top != NOBODY and (branch := view.reveal(self.top)) is not None:
             view.turn(branch, ALL)
             return view.rows(view.number(branch), branch.height)
-        for branch in view.kids(view.top):
+        roots = view.kids(view.top)[: self.most]
+        for branch in roots:
             if branch.item.kind == "node":
                 view.turn(branch, ALL)
-        return view.rows(0, view.count)
+        return view.rows(0, sum(branch.height for branch in roots))
 
     def _fitted(self, first: Sequence[tuple[str, Row]]) -> tuple[int, list[int]]:
         """How wide lines are, and each column of figures with two blanks before it."""

@@ -27,6 +27,9 @@ WIDTH = 100
 AT_ONCE = 500
 """Lines that are printed together."""
 
+MANY, FIRST = 200, 20
+"""Of more roots than these, how many are shown where nothing is said of which."""
+
 
 def build() -> Callable[..., None]:
     return show
@@ -57,8 +60,9 @@ def show(
         bool, Option("--timeline", help="When each node was at work; ━ is the critical path.")
     ] = False,
     level: Annotated[
-        int, Option(min=0, metavar="N", help="Leave out the nodes below level N.")
-    ] = 0,
+        int | None,
+        Option(min=0, metavar="N", help="Leave out the nodes below level N; at 0 show all roots."),
+    ] = None,
     width: Annotated[
         int | None, Option(min=20, metavar="N", help="Columns. [the terminal's, else 100]")
     ] = None,
@@ -80,7 +84,8 @@ def show(
     are an answer's votes, ↻2 calls made again, ×4 equal siblings in one row. An answer is `wrong`
     where the truth is known, as of a task, and `wrong↓` where one below it is, too.
 
-    A run that is still going on is shown as it stands.
+    A run that is still going on is shown as it stands. Of more than 200 roots the first 20 are
+    shown, unless a level is given.
 
     Exit status:
       0  Shown, however the run ended.
@@ -131,7 +136,9 @@ class _Wanted:
             raise UsageError(f"{' and '.join(names)} do not go together: each shows another thing")
 
 
-def _show(run: str | None, wanted: _Wanted, level: int, width: int, store: str | None) -> None:
+def _show(
+    run: str | None, wanted: _Wanted, level: int | None, width: int, store: str | None
+) -> None:
     from hch.compose import HCH
 
     with closing(HCH(store=store).kept_in) as kept_in:
@@ -140,7 +147,7 @@ def _show(run: str | None, wanted: _Wanted, level: int, width: int, store: str |
             from hch.commands._figures import as_object
             from hch.trace import Trace
 
-            say_json(as_object(Trace(kept_in.events(row.run)), row.status, level))
+            say_json(as_object(Trace(kept_in.events(row.run)), row.status, level or 0))
             return
         from hch.browse.book import Book
         from hch.browse.named import named
@@ -152,7 +159,8 @@ def _show(run: str | None, wanted: _Wanted, level: int, width: int, store: str |
         for wrong in truth.batches() if truth else ():
             book.wrong |= wrong
         top = -1 if wanted.node is None else named(book.outline, book.run, wanted.node)
-        tree = Tree(book, width, level, top)
+        most = FIRST if level is None and len(book.outline.roots) > MANY else None
+        tree = Tree(book, width, level or 0, top, most)
         if wanted.find is not None:
             _found(tree, wanted.find, as_json=wanted.json)
         elif wanted.problems:
@@ -170,7 +178,7 @@ def _show(run: str | None, wanted: _Wanted, level: int, width: int, store: str |
 def _page(tree: Tree, wanted: _Wanted, store: str | None) -> Iterator[Line]:
     from hch.commands._node import described
     from hch.commands._running import Place
-    from hch.commands._shown import examined, footer, header
+    from hch.commands._shown import examined, footer, header, unshown
 
     book, place = tree.book, Place(store)
     yield header(book, tree.width)
@@ -185,6 +193,7 @@ def _page(tree: Tree, wanted: _Wanted, store: str | None) -> Iterator[Line]:
         return
     yield from tree.timeline() if wanted.timeline else tree.lines()
     if tree.top < 0:
+        yield from unshown(tree, place)
         yield from footer(book, place)
 
 

@@ -117,6 +117,30 @@ def test_level_leaves_out_what_is_below_it(typed: Typed) -> None:
     assert [node["id"] for node in said["nodes"]] == ["0", "0.1", "0.2"]
 
 
+def test_of_many_roots_the_first_are_shown_and_how_to_see_the_rest(typed: Typed) -> None:
+    made = ("generate", "--task", "arithmetic,size=2", "-s", "script", "-d", "1", "-q")
+    few = typed(*made, "-n", "200").out.strip()
+    assert sum(line[2:7] == "HCH_1" for line in typed("show", few).out.splitlines()) == 200
+    many = typed(*made, "-n", "201").out.strip()
+    whole = typed("show", many, "--level", "0").out.splitlines()
+    roots = [place for place, line in enumerate(whole) if line[2:7] == "HCH_1"]
+    assert len(roots) == 201
+    shown = typed("show", many).out.splitlines()
+    assert [line.split() for line in shown[: roots[20]]] == [
+        line.split() for line in whole[: roots[20]]
+    ]
+    assert shown[roots[20] : -1] == [
+        "… and 181 more roots; to see them, or some:",
+        f"  hch browse {many}",
+        f"  hch show {many} --problems",
+        f"  hch show {many} --node ID",
+        f"  hch show {many} --level 0",
+    ]
+    assert shown[-1] == whole[-1]
+    assert typed("show", many, "--node", "200").code == 0
+    assert len(json.loads(typed("show", many, "--json").out)["nodes"]) > 201
+
+
 def test_json_has_every_figure_of_every_node(typed: Typed) -> None:
     HCH(depth=0, model=two_turns(), strategy="consult").ask_sync("Why?", context=["A text."])
     said = json.loads(typed("show", "--json").out)
