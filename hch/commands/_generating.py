@@ -10,6 +10,7 @@ from hch.commands._asked import check_levels, notices
 from hch.commands._examining import Drawn, Examined, check_parts, sheet_of
 from hch.commands._settings import check_in_force
 from hch.compose import HCH
+from hch.evals.questions import check_samples
 from hch.examination import Entry, Examination
 
 ENTRIES = (Entry(),)
@@ -28,6 +29,7 @@ def generating(wanted: Wanted, given: Mapping[str, Any]) -> Examined:
 
     Raises UsageError and ConfigError for what cannot be.
     """
+    check_samples(wanted.count or 1, wanted.samples)
     hch = HCH(**given)
     check_in_force(hch)
     check_levels(hch)

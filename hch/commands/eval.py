@@ -29,6 +29,7 @@ from hch.commands._options import (
     StoreOption,
 )
 from hch.commands._page import group
+from hch.evals import MOST
 
 WHAT, WHO, LIMITS = "What is asked", "Who answers", "Limits"
 
@@ -61,7 +62,7 @@ def evaluate(
         int | None,
         Option(
             min=1,
-            max=100_000,
+            max=MOST,
             metavar="N",
             help="Questions in all. [100, or the file's]",
             rich_help_panel=WHAT,

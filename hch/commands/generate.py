@@ -28,11 +28,9 @@ from hch.commands._options import (
     QuietOption,
     StoreOption,
 )
+from hch.evals import MOST
 
 WHAT, WHO, LIMITS, OUTPUT = "What is asked", "Who answers", "Limits", "Output"
-
-MOST = 100_000
-"""The most questions, and the most samples of one."""
 
 
 def build() -> Callable[..., None]:

@@ -14,6 +14,7 @@ from typing import cast
 from hch import registry
 from hch.cases import Case, Cases
 from hch.errors import UsageError
+from hch.evals import MOST
 from hch.evals.files import Line, lines
 from hch.evals.marking import form
 from hch.playing import drawn
@@ -22,9 +23,6 @@ from hch.registry import Spec
 from hch.safe_text import one_line
 from hch.steps import Instance
 from hch.types import Question, Text, digest
-
-MOST = 100_000
-"""The most questions of a file."""
 
 _DRAWS = 20
 """How many instances are looked at for each question wanted, where each is one question."""
@@ -90,9 +88,13 @@ class Sheet:
         )
 
     def sampled(self, k: int) -> Sheet:
-        """Each question `k` times in a row, as independent samples of it; as it is for 1."""
+        """Each question `k` times in a row, as independent samples of it; as it is for 1.
+
+        Raises UsageError where that is more than can be.
+        """
         if k == 1:
             return self
+        check_samples(len(self.questions), k)
         again = (question.again(i) for question in self.questions for i in range(k))
         return replace(
             self,
@@ -138,6 +140,15 @@ class Sheet:
             expected=tuple(read.expected for read in found),
             kinds=tuple(read.kind for read in found),
             instances=tuple(about.values()),
+        )
+
+
+def check_samples(questions: int, samples: int) -> None:
+    """Raises UsageError where so many samples of each question are more than can be put."""
+    if (roots := questions * samples) > MOST:
+        raise UsageError(
+            f"{samples:,} samples of {questions:,} questions are {roots:,} trees, and a run "
+            f"has {MOST:,} at most: ask for fewer questions, or fewer samples of each"
         )
 
 

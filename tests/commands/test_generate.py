@@ -171,6 +171,8 @@ def test_a_dry_run_sends_nothing_keeps_nothing_and_needs_no_key(typed: Typed) ->
         ((), 2, "there is nothing to ask"),
         (("--task", "arithmetic", "--n", "0"), 2, "--n"),
         (("--task", "arithmetic", "--samples", "0"), 2, "--samples"),
+        (("--task", "arithmetic", "--samples", "100000"), 2, "100,000 samples of 100 questions"),
+        (("--task", "path", "--n", "3", "--samples", "33334"), 2, "are 100,002 trees, and a run"),
         (("--task", "arithmetic", "--at", "x", "-s", "script"), 2, "--at 'x'"),
         (("--task", ""), 2, "--task is empty"),
         (("--questions", "none.jsonl", "-s", "script"), 2, "none.jsonl cannot be read"),
