@@ -105,10 +105,10 @@ class Leaf(Screen[None]):
         """Read the row, and find the node that it is from. Raises HchError."""
         page = self._dataset.page(self._shards, self._number)
         book = self._shelf.book(page.origin.get("run"))
-        labels = label_blocks(book, page) if book else []
+        node = node_of(book, page) if book else None
+        labels = label_blocks(book, page) if book and node is not None else []
         self._row.turn(Document([*row_blocks(page), *labels][1:]))
         self._head(page)
-        node = node_of(book, page) if book else None
         self.set_class(node is None, "alone")
         if book is None or node is None:
             self._leave_tree()

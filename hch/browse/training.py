@@ -10,6 +10,7 @@ from hch.browse.about import field, lineage_blocks, title
 from hch.browse.blocks import BLANK, Block, Row, prose, written
 from hch.browse.book import Book
 from hch.datasets.dataset import Page
+from hch.events import NodeOpened
 from hch.labels import told
 from hch.safe_text import one_line
 
@@ -31,8 +32,9 @@ def row_blocks(page: Page) -> list[Block]:
 
 
 def label_blocks(book: Book, page: Page) -> list[Block]:
-    """What somebody said of the row's node, if anybody did."""
-    said = told(book.store.labels(book.run)).get(str(page.origin.get("key")))
+    """What somebody said of the row's node, which is in the run, if anybody did."""
+    key = str(page.origin.get("key"))
+    said = told(book.store.labels(book.run, [key])).get(key)
     if said is None:
         return []
     score = () if said.score is None else (field("score", f"{said.score:g}"),)
@@ -49,19 +51,20 @@ def label_blocks(book: Book, page: Page) -> list[Block]:
 def described(page: Page, book: Book | None, node: int | None) -> Iterator[str]:
     """A row, and the nodes from its root to it, as safe lines, nothing folded."""
     yield from written(row_blocks(page))
-    if book is not None:
+    if book is not None and node is not None:
         yield from written(label_blocks(book, page))
-        if node is not None:
-            yield from written([BLANK, *lineage_blocks(book, node)])
+        yield from written([BLANK, *lineage_blocks(book, node)])
 
 
 def node_of(book: Book, page: Page) -> int | None:
     """The node that a row is from, in its run; None where the run has no such node."""
     id, key = page.origin.get("node"), page.origin.get("key")
     node = book.outline.find(id) if isinstance(id, str) else None
-    if node is None or json.loads(book.outline.keys)[node] != key:
+    if node is None:
         return None
-    return node
+    events = (one.event for one in book.store.picked(book.run, [book.outline.opened[node]]))
+    own = any(isinstance(event, NodeOpened) and event.key == key for event in events)
+    return node if own else None
 
 
 def _column(name: str, value: Any) -> list[Block]:

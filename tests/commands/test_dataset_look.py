@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+import tracemalloc
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
 
+from hch.browse.book import Book
 from hch.browse.leafing import Leafing
+from hch.browse.training import node_of
 from hch.compose import HCH
 from hch.datasets.dataset import Dataset
 from hch.datasets.shards import Container
+from hch.documents.runs import Solved, documents
 from hch.safe_text import safe_text
+from hch.stores.memory import MemoryStore
 from hch.stores.sqlite import SqliteStore
 from tests.browse.runs_to_see import Reader
 from tests.browse.test_hostile_screens import OURS, STEERS, Watched, hostile
@@ -88,6 +94,51 @@ def test_labels_are_shown(typed: Typed, home: Path) -> None:
     text = typed("dataset", "look", "d").out
     labels = text.partition("Labels\n")[2].partition("\n\n")[0]
     assert re.search(r"bad +by person:ada\n +score +0\.25\n +note +wrong sign\\x1b\[2J", labels)
+
+
+def test_no_more_is_read_of_a_run_than_its_node(typed: Typed, home: Path) -> None:
+    """A label of another node that cannot be read is no matter."""
+    run = dataset_of_a_run(typed, home)
+    store = HCH().kept_in
+    keys = json.loads(store.outline(run).keys)
+    store.label(run, [label(key, "person:ada", said="good") for key in keys[1:3]])
+    store.close()
+    with closing(sqlite3.connect(home / KEPT)) as db, db:
+        db.execute("UPDATE label_log SET said = 'ugly' WHERE key = ?", (keys[2],))
+    assert "by person:ada" in typed("dataset", "look", "d").out
+    assert typed("dataset", "look", "d", "1").code == 5
+
+
+def test_a_node_is_found_without_the_keys_of_all_others(home: Path) -> None:
+    solved = [Solved(f"Question {n}?", "So") for n in range(1000)]
+    [document] = documents("questions", "many.jsonl", 1, solved)
+    store = MemoryStore()
+    store.bring(document.run, document.records(0.0))
+    [row] = store.runs()
+    book = Book(store, row)
+    key = json.loads(book.outline.keys)[book.outline.find("7") or 0]
+    make(home / "d", [Made("answer", "train", chat("Q", "A"), origin(row.run, "7", key=key))])
+    dataset = Dataset(home / "d")
+    page = dataset.page(dataset.shards(), 0)
+    tracemalloc.start()
+    found = node_of(book, page)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == book.outline.find("7")
+    assert peak < len(book.outline.keys) // 2
+
+
+def test_a_row_that_names_no_key_is_shown(typed: Typed, home: Path) -> None:
+    run = dataset_of_a_run(typed, home)
+    rows = [
+        Made("answer", "train", chat("Question 7", "A"), origin(run, "0", key=key))
+        for key in (None, "\ud800", "x" * 5000, ["0"])
+    ]
+    make(home / "e", rows)
+    for n in range(len(rows)):
+        done = typed("dataset", "look", "e", str(n))
+        assert (done.code, "Question 7" in done.out) == (0, True)
+        assert "has no node that this row is from" in done.err
 
 
 def test_without_its_run_there_is_only_the_row(typed: Typed, home: Path) -> None:
