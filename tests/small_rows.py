@@ -1,6 +1,6 @@
 """Training rows of a real small model: trees, labels, every format, each row held against its tree.
 
-    python -m tests.small_rows WEIGHTS.gguf [--n 200] [--tokenizer FILE] [--write]
+    python -m tests.small_rows WEIGHTS.gguf [--n 200] [--store FILE] [--write]
 
 The model is weak, so nothing is expected of what it says; only that rows say what it said. With
 `--write` three rows of each kind go into docs/datasets.md.
@@ -27,7 +27,7 @@ SHOWN = 3
 LONGEST = 360
 """The characters of a text that the docs show."""
 
-EVERYTHING = "level>=0 label!=nobody"
+EVERYTHING = "level>=0 by!=nobody"
 """Wrong answers too: most are."""
 
 KINDS = {
@@ -172,11 +172,13 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("--n", type=int, default=200)
     parser.add_argument("--tokenizer", type=Path)
+    parser.add_argument("--store", type=Path, help="the trees, where they are grown already")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args(words)
     with TemporaryDirectory() as folder:
-        store = Path(folder, "hch.db")
-        grown(options.weights.resolve(), store, options.n)
+        store = options.store or Path(folder, "hch.db")
+        if not store.exists():
+            grown(options.weights.resolve(), store, options.n)
         found = checked(store, Path(folder), options.tokenizer)
     for name, rows in sorted(found.items()):
         print(f"{name}: {len(rows):,} rows, each as its tree says")  # noqa: T201

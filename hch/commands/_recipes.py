@@ -107,4 +107,6 @@ def _command(asked: Mapping[str, Any]) -> Iterator[str]:
             text = str(one)
             if name in ("decontaminate", "extends", "tokenizer"):
                 text = PurePath(text).name
+            elif name == "redact":  # it may tell what is not to be told
+                text = "REGEX"
             yield from (flag,) if one is True else (flag, text)

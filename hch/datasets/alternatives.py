@@ -46,7 +46,7 @@ class Alternatives:
         """
         if not got.logprobs:
             return UNRECORDED
-        options = _options(sent.model)
+        options = options_of(sent.model)
         if not (k := _whole(sent.sampling.get("logprobs", options.get("logprobs")))):
             return _ALONE
         read = [self._position(top, k) for _, _, top in got.logprobs]
@@ -101,7 +101,7 @@ class Alternatives:
         return "".join(text.split()) in "".join(said.split())
 
 
-def _options(model: str) -> dict[str, str]:
+def options_of(model: str) -> dict[str, str]:
     """The options of a model's spec; none where a foreign run has another."""
     try:
         return dict(Spec.parse(model).options)

@@ -41,12 +41,15 @@ class Cleaning:
             rows = staging.lose_trees("best", _WORSE)
             yield Taken("best", rows, "another sample of the root question is better")
         if self.drop_near:
+            for statement in _FIRSTS:
+                staging.run(statement)
             rows = staging.lose_trees(NEAR, _LIKE_ANOTHER)
             yield Taken(NEAR, rows, "the root question is nearly that of another tree")
         rows = staging.lose(BRIDGE, "root IN (SELECT id FROM roots WHERE lost = ?)", BRIDGE)
         yield Taken(BRIDGE, rows, "the root is nearly one of each of two splits")
         yield Taken(HELD, self._hold(staging), _HELD_WHAT[self.apart])
         if self.extends:
+            staging.run("CREATE INDEX earlier_by_digest ON earlier (digest)")
             rows = staging.lose("there already", _THERE)
             yield Taken("there already", rows, "the dataset that is extended has the same row")
         rows = staging.lose("duplicate", _AGAIN)
@@ -58,18 +61,18 @@ class Cleaning:
 
     def _hold(self, staging: Staging) -> int:
         """Take what would be on two sides."""
-        if self.apart == "trees":
-            return staging.lose(HELD, _ASKED_HIGHER) + staging.lose(HELD, _ASKED_EARLIER)
-        taken = staging.lose(HELD, _ROOT_HIGHER)
-        return taken + staging.lose(HELD, _ROWS_LOWER) + staging.lose(HELD, _ASKED_EARLIER)
+        for statement in _HIGHEST[self.apart]:
+            staging.run(statement)
+        taken = staging.lose(HELD, _SHOWN_HIGHER)
+        for statement in _LOWEST[self.apart]:
+            staging.run(statement)
+        return taken + staging.lose(HELD, _ASKED_LOWER)
 
 
 _HELD_WHAT: dict[Apart, str] = {
-    "trees": "a tree of a later split has the same node or asks the same question",
-    "questions": "the question is a root's of a later split, or a row's of an earlier one",
+    "trees": "a question in it is one of a tree of a later split",
+    "questions": "a question in it is a root's of a later split, or is asked in an earlier one",
 }
-
-_SIDE = "(SELECT side FROM roots WHERE roots.id = rows.root)"
 
 _WORSE = """
 id NOT IN (
@@ -77,33 +80,70 @@ id NOT IN (
     PARTITION BY question ORDER BY best IS NULL, best DESC, id) FROM roots)
 """
 _LIKE_ANOTHER = """
-question <> (SELECT other.question FROM roots other
-             WHERE other.team = roots.team AND other.lost IS NULL ORDER BY other.id LIMIT 1)
+question <> (SELECT first.question FROM firsts JOIN roots first ON first.id = firsts.id
+             WHERE firsts.team = roots.team)
 """
-_ASKED_HIGHER = f"""
-EXISTS (SELECT 1 FROM asked JOIN roots other ON other.id = asked.root
-        WHERE asked.question = rows.question AND other.lost IS NULL AND other.side > {_SIDE})
-OR EXISTS (SELECT 1 FROM reached
-           WHERE reached.run = rows.run AND reached.node = rows.node AND reached.side > {_SIDE})
-"""  # noqa: S608
-_ASKED_EARLIER = f"""
-EXISTS (SELECT 1 FROM earlier
-        WHERE earlier.question = rows.question AND earlier.side <> {_SIDE})
-"""  # noqa: S608
-_ROOT_HIGHER = f"""
-EXISTS (SELECT 1 FROM roots other WHERE other.question = rows.question
-        AND other.lost IS NULL AND other.side > {_SIDE})
-"""  # noqa: S608
-_ROWS_LOWER = f"""
-EXISTS (SELECT 1 FROM rows other JOIN roots owner ON owner.id = other.root
-        WHERE other.question = rows.question AND other.lost IS NULL AND owner.side < {_SIDE})
-"""  # noqa: S608
+_FIRSTS = (
+    "CREATE TABLE firsts (team INTEGER PRIMARY KEY, id INTEGER)",
+    "INSERT INTO firsts SELECT team, min(id) FROM roots WHERE lost IS NULL GROUP BY team",
+)
+_TOP = "CREATE TABLE top (question BLOB PRIMARY KEY, side INTEGER) WITHOUT ROWID"
+_LOW = "CREATE TABLE low (question BLOB PRIMARY KEY, side INTEGER) WITHOUT ROWID"
+_HIGHEST: dict[Apart, tuple[str, ...]] = {
+    "trees": (
+        _TOP,
+        """
+        INSERT INTO top SELECT question, max(side) FROM (
+          SELECT asked.question, side FROM asked JOIN roots ON roots.id = asked.root
+          WHERE roots.lost IS NULL
+          UNION ALL SELECT asked.question, side FROM reached JOIN asked USING (run, node)
+          UNION ALL SELECT question, side FROM roots WHERE lost IS NULL
+          UNION ALL SELECT question, side FROM earlier)
+        GROUP BY question HAVING max(side) > 0
+        """,
+    ),
+    "questions": (
+        _TOP,
+        """
+        INSERT INTO top SELECT question, max(side) FROM (
+          SELECT question, side FROM roots WHERE lost IS NULL
+          UNION ALL SELECT question, side FROM earlier)
+        GROUP BY question HAVING max(side) > 0
+        """,
+    ),
+}
+"""By question the last split in which it is asked: in trees, or by roots alone."""
+
+_SHOWN_HIGHER = """
+id IN (SELECT shows.row FROM top JOIN shows USING (question)
+       JOIN rows shown ON shown.id = shows.row JOIN roots ON roots.id = shown.root
+       WHERE top.side > roots.side)
+"""
+_EARLIEST = "INSERT INTO low SELECT question, min(side) FROM earlier GROUP BY question"
+_LOWEST: dict[Apart, tuple[str, ...]] = {
+    "trees": (_LOW, _EARLIEST),
+    "questions": (
+        _LOW,
+        """
+        INSERT INTO low SELECT question, min(side) FROM (
+          SELECT rows.question, side FROM rows JOIN roots ON roots.id = rows.root
+          WHERE rows.lost IS NULL
+          UNION ALL SELECT question, side FROM earlier)
+        GROUP BY question
+        """,
+    ),
+}
+"""By question the first split in which a row asks it already."""
+
+_ASKED_LOWER = """
+id IN (SELECT held.id FROM low JOIN rows held USING (question)
+       JOIN roots ON roots.id = held.root WHERE low.side < roots.side)
+"""
 _THERE = """
 EXISTS (SELECT 1 FROM earlier WHERE earlier.kind = rows.kind AND earlier.digest = rows.digest)
 """
 _AGAIN = """
-EXISTS (SELECT 1 FROM rows other WHERE other.kind = rows.kind AND other.digest = rows.digest
-        AND other.lost IS NULL AND other.id < rows.id)
+id NOT IN (SELECT min(id) FROM rows WHERE lost IS NULL GROUP BY kind, digest)
 """
 _MORE = """
 id IN (

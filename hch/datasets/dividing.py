@@ -24,11 +24,12 @@ HELD = "held out"
 
 
 class Settled(NamedTuple):
-    """A root of an earlier dataset: what it is about, its text, and its split."""
+    """A root of an earlier dataset: what it is about, its text, its split, its group's number."""
 
     about: bytes
     text: str
     split: str
+    group: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Dividing:
         teams = self._teams(members)
         sides: defaultdict[int, set[int]] = defaultdict(set)
         known = {(s.about, normal(s.text)): self._number(s.split) for s in earlier}
+        further = 1 + max((s.group for s in earlier), default=-1)
+        groups = {team: s.group for s, team in zip(earlier, teams, strict=False)}
         first: dict[int, str] = {}
         for place, team in enumerate(teams):
             text = normal(members[place][1])
@@ -71,7 +74,8 @@ class Dividing:
                 there = next(iter(sides[team]), None)
             if there is None:
                 there = self._number(self.splits.side(first[team], self.seed))
-            staging.run("UPDATE roots SET team = ?, side = ? WHERE id = ?", team, there, id_)
+            group = groups.setdefault(team, further + team)
+            staging.run("UPDATE roots SET team = ?, side = ? WHERE id = ?", group, there, id_)
         sizes = Counter(teams[len(earlier) :])
         return Divided(len(sizes), max(sizes.values(), default=0))
 

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, ValidationError
 
 from hch.beginning import reason
 from hch.datasets.dividing import Settled
 from hch.datasets.folder import opened, shown
-from hch.datasets.manifest import Manifest, origins_of, row_shard
+from hch.datasets.manifest import HELD_OUT, Manifest, origins_of, row_shard
 from hch.datasets.normal import mark
 from hch.datasets.recipe import Recipe
 from hch.errors import UsageError
@@ -25,7 +25,7 @@ ROOTS = "roots.jsonl"
 LONGEST = 1 << 26
 """The most bytes of a line."""
 
-SAME = ("format", "rows", "as", "splits", "apart", "seed", "near", "redact")
+SAME = ("format", "rows", "as", "splits", "apart", "seed", "near", "redact", "direct", "tokens")
 """The options that an extension shares with what it extends, or rows would not be alike."""
 
 _Hex = Annotated[str, Field(pattern="^(?:[0-9a-f]{2}){0,64}$")]
@@ -69,7 +69,7 @@ class Earlier:
         roots = [_root(folder, number, line) for number, line in enumerate(lines, 1)]
         if wrong := {root.split for root in roots} - set(recipe.splits.names):
             raise UsageError(f"{shown(folder, ROOTS)} has the split {one_line(min(wrong), 40)!r}")
-        settled = (Settled(bytes.fromhex(r.about), r.text, r.split) for r in roots)
+        settled = (Settled(bytes.fromhex(r.about), r.text, r.split, r.group) for r in roots)
         return cls(folder, manifest, tuple(settled), lines)
 
     @property
@@ -83,21 +83,34 @@ class Earlier:
         """
         for root in self.roots:
             yield "", b"", root.about + mark(root.text), names.index(root.split)
+        for number, line in enumerate(self.listed(HELD_OUT), 1):
+            data = self._read(HELD_OUT, number, line, ("split", "question"))
+            if data["split"] in names:
+                yield "", b"", bytes.fromhex(data["question"]), names.index(data["split"])
         for entry in self.manifest.files:
             if (where := row_shard(entry.path)) is None:
                 continue
             kind, split = where
             path = origins_of(entry.path)
             for number, line in enumerate(_lines(self.folder, path), 1):
-                try:
-                    data: Any = json.loads(line)
-                    digest, question = (
-                        bytes.fromhex(data[name]) for name in ("digest", "question")
-                    )
-                except (ValueError, TypeError, KeyError, RecursionError) as error:
-                    place = f"{shown(self.folder, path)}, line {number}"
-                    raise UsageError(f"{place}: it is no origin of a row") from error
+                data = self._read(path, number, line, ("digest", "question"))
+                digest, question = (bytes.fromhex(data[n]) for n in ("digest", "question"))
                 yield kind, digest, question, names.index(split)
+
+    def listed(self, path: str) -> Iterator[str]:
+        """The lines of a list that it may have, such as `removed.jsonl`."""
+        if any(entry.path == path for entry in self.manifest.files):
+            yield from _lines(self.folder, path)
+
+    def _read(self, path: str, number: int, line: str, names: tuple[str, ...]) -> dict[str, str]:
+        try:
+            data = json.loads(line)
+            found = {name: str(data[name]) for name in names}
+            bytes.fromhex("".join(found[n] for n in names if n != "split"))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            place = f"{shown(self.folder, path)}, line {number}"
+            raise UsageError(f"{place}: it is not what hch writes there") from error
+        return found
 
 
 def _lines(folder: Path, path: str) -> Iterable[str]:

@@ -17,7 +17,8 @@ from hch.datasets.picking import Picked, Picking
 from hch.datasets.reading import Seen
 from hch.datasets.recipe import Recipe
 from hch.datasets.staging import Rooted, Staged, Staging
-from hch.rows import Origin, Row, Turn
+from hch.events import NodeOpened
+from hch.rows import Origin, Row, Step, Turn
 from hch.types import Question
 
 _LONE = re.compile("[\ud800-\udfff]")
@@ -27,18 +28,12 @@ _DUMP = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 @dataclass
 class Lines:
-    """Stages the rows of a build. `taken` counts rows by the filter that took them, `whys` why.
-
-    `removed` tells of the rows that are contaminated, as lines of JSON; `mended` is how many
-    matches of patterns were taken out of rows.
-    """
+    """Stages the rows of a build. `taken` counts rows by the filter that took them, `whys` why."""
 
     recipe: Recipe
     staging: Staging
     taken: Counter[str] = field(default_factory=Counter)
     whys: Counter[str] = field(default_factory=Counter)
-    removed: list[str] = field(default_factory=list)
-    mended: int = 0
     _hits: dict[int, Hit] = field(default_factory=dict)
 
     def marked(self, question: Question) -> tuple[bytes, bytes]:
@@ -54,24 +49,29 @@ class Lines:
             self._hits[id_] = hit
         return id_
 
-    def node(self, root: int, seen: Seen, picking: Picking) -> None:
+    def node(self, run: int, root: int, seen: Seen, picking: Picking) -> None:
         """Keep what was asked in a root's tree, whatever rows come of it, and how good that is."""
-        self.staging.ask(self._asked(seen)[1], root)
+        self.staging.ask(self._mark_of(seen.opened), root, run, seen.number)
         if self.recipe.best and picking.is_root(seen) and picking.against(seen) is None:
             self.staging.rate(root, self.recipe.best.of(picking.facts(seen)))
 
     def add(self, run: int, root: int, seen: Seen, picked: Picked) -> None:
         """Stage a row."""
         row, facts = picked
-        row = self._clean(row)
-        if (lack := self.recipe.built.lacks(row)) is not None:
+        cleaned = self._clean(row)
+        if (lack := self._lack(row, cleaned)) is not None:
             self.taken["lacks"] += 1
-            self.whys[f"the format wants {lack}"] += 1
+            self.whys[lack] += 1
             return
-        about, question = self._asked(seen)
-        texts = _texts(row)
+        made = [_DUMP(line) for line in self.recipe.built.encode(cleaned)]
+        texts = _texts(cleaned, "".join(made))
         size = self.recipe.size(texts)
-        lost = self._against(row, root, (seen.opened.question.body, texts), size)
+        shown = _shown(seen) if row.kind in ("step", "decision", "soft") else []
+        asked = [opened.question.body for opened in (seen.opened, *shown)]
+        marks = tuple(map(self._mark_of, (seen.opened, *shown)))
+        lost = self._against(cleaned, root, (asked, texts), size)
+        verdict = cleaned.good if self.recipe.built.judged else None
+        digest = _digest(texts, verdict, cleaned.steps)
         origin = {
             **{name: getattr(row.origin, name) for name in _ORIGIN},
             "good": row.good,
@@ -85,11 +85,10 @@ class Lines:
             "calls": facts.calls,
             "characters": sum(map(len, texts)),
             "size": size if self.recipe.tokenizer else None,
-            "question": question.hex(),
+            "question": marks[0].hex(),
         }
-        digest = _digest(texts)
-        for number, line in enumerate(self.recipe.built.encode(row)):
-            own = digest + bytes([number]) if number else digest
+        for line in made:
+            own = _digest([line]) if len(made) > 1 else digest
             self.staging.add(
                 Staged(
                     root=root,
@@ -97,22 +96,28 @@ class Lines:
                     node=seen.number,
                     kind=row.kind,
                     digest=own,
-                    question=question,
-                    about=about,
+                    shows=marks,
                     class_=f"{facts.level} {facts.task}",
-                    line=_DUMP(line),
+                    line=line,
                     origin=_DUMP({**origin, "digest": own.hex()}),
                     lost=lost,
                 )
             )
 
-    def _asked(self, seen: Seen) -> tuple[bytes, bytes]:
-        opened = seen.opened
+    def _lack(self, row: Row, cleaned: Row) -> str | None:
+        """Why a row cannot be written; None where it can."""
+        if row.tokens is not None and row.completion != cleaned.completion:
+            return "something was redacted, and the numbers of its tokens would tell it"
+        lack = self.recipe.built.lacks(cleaned)
+        return lack and f"the format wants {lack}"
+
+    def _mark_of(self, opened: NodeOpened) -> bytes:
+        """The mark of what a node was asked."""
         context = tuple(words.body for words in opened.context)
-        return _marked(opened.question.body, context, opened.instance)
+        return _marked(opened.question.body, context, opened.instance)[1]
 
     def _against(
-        self, row: Row, root: int, said: tuple[str, Sequence[str]], size: int
+        self, row: Row, root: int, said: tuple[Sequence[str], Sequence[str]], size: int
     ) -> str | None:
         """The filter that takes a row by itself."""
         recipe, hit = self.recipe, self._hits.get(root)
@@ -120,7 +125,7 @@ class Lines:
             self.taken["length"] += 1
             return "length"
         if hit is None and recipe.against is not None:
-            hit = recipe.against.found([said[0]], said[1])
+            hit = recipe.against.found(*said)
         if hit is None:
             return None
         self.taken["contaminated"] += 1
@@ -130,9 +135,9 @@ class Lines:
             file=hit.file,
             line=hit.line,
             how=hit.how,
-            words=hit.words,
+            words=self._text(hit.words),
         )
-        self.removed.append(json.dumps(told.model_dump()))
+        self.staging.insert("removed", [(json.dumps(told.model_dump()),)])
         return "contaminated"
 
     def _clean(self, row: Row) -> Row:
@@ -152,22 +157,28 @@ class Lines:
             return text
         text = self.recipe.redaction.text(text)
         if self.recipe.patterns is not None:
-            text, found = self.recipe.patterns.clean(text)
-            self.mended += found
+            text, _ = self.recipe.patterns.clean(text)
         return text if text.isascii() else _LONE.sub("\ufffd", text)
 
 
-def _texts(row: Row) -> list[str]:
-    """All that a row says, in order."""
+def _shown(seen: Seen) -> list[NodeOpened]:
+    """The sub-questions that may stand in what a node saw and said."""
+    return [heard.opened for heard in seen.asks if heard.opened is not None]
+
+
+def _texts(row: Row, written: str) -> list[str]:
+    """All that a row says, in order; what was thought only where it is written."""
+    thinking = row.thinking if row.thinking and _DUMP(row.thinking)[1:-1] in written else ""
     steps = (step.text for step in row.steps)
     shares = (text for text, _ in row.shares)
-    said = (row.completion, row.rejected, *steps, *shares)
+    said = (thinking, row.completion, row.rejected, *steps, *shares)
     return [*(turn.content for turn in row.prompt), *filter(None, said)]
 
 
-def _digest(texts: Iterable[str]) -> bytes:
-    """Equal for rows that say the same."""
-    return blake2b(b"".join(map(_mark, texts)), digest_size=12).digest()
+def _digest(texts: Iterable[str], verdict: bool | None = None, steps: Iterable[Step] = ()) -> bytes:
+    """Equal for rows that say the same, with the same verdicts where these are written."""
+    told = repr([verdict, *(step.good for step in steps)])
+    return blake2b(b"".join(map(_mark, (*texts, told))), digest_size=12).digest()
 
 
 @lru_cache(maxsize=4096)

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Self, TypeAlias
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from hch.beginning import reason
-from hch.datasets.folder import opened, size_of
+from hch.datasets.folder import naming, opened, size_of
 from hch.errors import UsageError
 from hch.jsonl import decoded, unlike
 from hch.rows import KINDS, Kind
@@ -31,6 +31,7 @@ FORMAT = 1
 NAME = "hch-manifest.json"
 REMOVED = "removed.jsonl"
 BRIDGES = "bridges.jsonl"
+HELD_OUT = "held-out.jsonl"
 
 FIRST = ("train", "validation", "test")
 """The order of splits, before any others."""
@@ -199,7 +200,7 @@ class Manifest(Wire):
 
     def write(self, folder: Path) -> None:
         """Write it into a folder that has none. Raises OSError."""
-        with (folder / NAME).open("xb") as file:
+        with naming(folder / NAME), (folder / NAME).open("xb") as file:
             file.write(self.encoded())
 
     @classmethod

@@ -102,7 +102,8 @@ class Picking:
     def _is_to_be_right(self, kind: Kind) -> bool:
         """Whether what a row says is to be learned, and nobody asked for what is wrong."""
         said = kind in ("answer", "decision", "preference", "soft")
-        return said and not (self.wanted.tries or self.wanted.where.names("label"))
+        asked = self.wanted.where.names("label") or self.wanted.where.names("by")
+        return said and not (self.wanted.tries or asked)
 
     def is_root(self, seen: Seen) -> bool:
         """Whether it hangs on nobody."""

@@ -21,6 +21,7 @@ from hch.protocols import Format
 from hch.redaction import Redaction
 from hch.registry import Spec
 from hch.rows import Kind
+from hch.types import sha
 
 By: TypeAlias = Literal["score", "share", "cost", "tokens"]
 
@@ -90,17 +91,15 @@ class Recipe:
         if self.extends and self.balance:
             raise UsageError("--balance would count anew what --extends keeps: leave one out")
 
-    @property
-    def decides(self) -> bool:
-        """Whether rows have prompts that were sent."""
-        return "decision" in self.kinds or ("soft" in self.kinds and self.alternatives is not None)
-
     def size(self, texts: Sequence[str]) -> int:
         """The size of a row that has these texts."""
         return self.tokenizer.count(texts) if self.tokenizer else sum(map(len, texts))
 
     def options(self) -> dict[str, Any]:
-        """What decides of the rows, canonical, without folders: equal ones give equal rows."""
+        """What decides of the rows, canonical, without folders: equal ones give equal rows.
+
+        Of what is redacted it has hashes, since patterns may tell it.
+        """
         given: dict[str, Any] = {
             "format": str(self.format),
             "rows": list(self.kinds),
@@ -116,7 +115,9 @@ class Recipe:
             "balance": self.balance,
             "partial": self.partial,
             "untrusted": self.untrusted,
-            "redact": list(self.patterns.texts) if self.patterns else [],
+            "redact": [sha(text) for text in self.patterns.texts] if self.patterns else [],
+            "direct": sha(self.direct.text),
+            "tokens": self.tokenizer.hash if self.built.numbered and self.tokenizer else None,
             "tokenizer": self.tokenizer and self.tokenizer.name,
             "shortest": self.shortest,
             "longest": None if self.longest == ENDLESS else self.longest,

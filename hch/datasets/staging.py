@@ -23,10 +23,12 @@ CREATE TABLE roots (
   best REAL, team INTEGER, side INTEGER, lost TEXT);
 CREATE TABLE rows (
   id INTEGER PRIMARY KEY, root INTEGER, run INTEGER, node INTEGER, kind TEXT, digest BLOB,
-  question BLOB, about BLOB, class TEXT, lost TEXT, line TEXT, origin TEXT);
-CREATE TABLE asked (question BLOB, root INTEGER);
+  question BLOB, class TEXT, lost TEXT, line TEXT, origin TEXT);
+CREATE TABLE asked (question BLOB, root INTEGER, run INTEGER, node INTEGER);
+CREATE TABLE shows (row INTEGER, question BLOB);
 CREATE TABLE reached (run INTEGER, node INTEGER, side INTEGER);
 CREATE TABLE earlier (kind TEXT, digest BLOB, question BLOB, side INTEGER);
+CREATE TABLE removed (line TEXT);
 """
 
 
@@ -47,7 +49,8 @@ class Rooted(NamedTuple):
 class Staged:
     """A line of a row, with what filters go by; `lost` is the filter that took it already.
 
-    `class_` is what numbers are balanced by. `digest` tells lines apart that differ.
+    `class_` is what numbers are balanced by. `digest` tells lines apart that differ. `shows` has
+    the marks of all questions that stand in it, its own first.
     """
 
     root: int
@@ -55,8 +58,7 @@ class Staged:
     node: int
     kind: str
     digest: bytes
-    question: bytes
-    about: bytes
+    shows: tuple[bytes, ...]
     class_: str
     line: str
     origin: str
@@ -68,7 +70,9 @@ class Staging:
 
     def __init__(self) -> None:
         self._rows: list[tuple[Any, ...]] = []
-        self._asked: list[tuple[bytes, int]] = []
+        self._asked: list[tuple[bytes, int, int, int]] = []
+        self._shows: list[tuple[int, bytes]] = []
+        self._count = 0
         with _translated():
             self.db = sqlite3.connect("", isolation_level=None)  # deleted when it is closed
             self.db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -94,18 +98,20 @@ class Staging:
         """Keep how good a root is."""
         self.run("UPDATE roots SET best = ? WHERE id = ?", best, root)
 
-    def ask(self, question: bytes, root: int) -> None:
-        """Keep that this was asked in the tree of a root."""
-        self._asked.append((question, root))
+    def ask(self, question: bytes, root: int, run: int, node: int) -> None:
+        """Keep that this was asked of a node in the tree of a root."""
+        self._asked.append((question, root, run, node))
         if len(self._asked) >= _TOGETHER:
             self.flush()
 
     def add(self, row: Staged) -> None:
+        self._count += 1
         kept = (row.line, row.origin) if row.lost is None else (None, None)
         self._rows.append(
-            (row.root, row.run, row.node, row.kind, row.digest, row.question, row.about,
+            (self._count, row.root, row.run, row.node, row.kind, row.digest, row.shows[0],
              row.class_, row.lost, *kept)
         )  # fmt: skip
+        self._shows += [(self._count, question) for question in dict.fromkeys(row.shows)]
         if len(self._rows) >= _TOGETHER:
             self.flush()
 
@@ -113,16 +119,17 @@ class Staging:
         """Write what is held back."""
         with _translated():
             self.db.executemany(
-                "INSERT INTO rows (root, run, node, kind, digest, question, about, class, lost, "
+                "INSERT INTO rows (id, root, run, node, kind, digest, question, class, lost, "
                 "line, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 self._rows,
             )
-            self.db.executemany("INSERT INTO asked VALUES (?, ?)", self._asked)
-        self._rows, self._asked = [], []
+            self.db.executemany("INSERT INTO asked VALUES (?, ?, ?, ?)", self._asked)
+            self.db.executemany("INSERT INTO shows VALUES (?, ?)", self._shows)
+        self._rows, self._asked, self._shows = [], [], []
 
     def insert(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Put rows into one of the smaller tables."""
-        columns = {"reached": 3, "earlier": 4}[table]
+        columns = {"reached": 3, "earlier": 4, "removed": 1}[table]
         places = ", ".join("?" * columns)
         with _translated():
             self.db.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608
@@ -131,13 +138,13 @@ class Staging:
         """Make it quick to look up, once all is in it."""
         self.flush()
         for name, of in (
-            ("rows_by_root", "rows (root)"), ("rows_by_question", "rows (question)"),
-            ("rows_by_node", "rows (run, node)"), ("rows_by_digest", "rows (digest)"),
-            ("asked_by_question", "asked (question, root)"),
-            ("roots_by_question", "roots (question)"), ("reached_by_node", "reached (run, node)"),
-            ("earlier_by_question", "earlier (question)"),
-            ("earlier_by_digest", "earlier (digest)"),
-        ):  # fmt: skip
+            ("rows_by_root", "rows (root)"),
+            ("rows_by_question", "rows (question)"),
+            ("asked_by_node", "asked (run, node)"),
+            ("shows_by_question", "shows (question)"),
+            ("roots_by_question", "roots (question)"),
+            ("roots_by_team", "roots (team)"),
+        ):
             self.run(f"CREATE INDEX {name} ON {of}")
 
     def run(self, sql: str, *values: Any) -> int:

@@ -64,6 +64,10 @@ TEXTS = {
 }  # fmt: skip
 
 
+CLOSED = {"label": {"good", "bad"}, "check": {"accept", "reject", "unsure"}}
+"""The texts that may be, where not all may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """`name`, compared with a number or with texts."""
@@ -79,11 +83,15 @@ class Condition:
             return self.operator == "!="
         if not self.texts:
             return bool(_OPERATORS[self.operator](known, self.number))
-        fits = any(fnmatchcase(str(known), text) for text in self.texts)
+        return self.fits(known)
+
+    def fits(self, known: str) -> bool:
+        """Whether a text does."""
+        fits = any(fnmatchcase(known, text) for text in self.texts)
         return fits == (self.operator == "=")
 
     def __str__(self) -> str:
-        value = ",".join(self.texts) if self.texts else f"{self.number:g}"
+        value = ",".join(self.texts) or repr(self.number).removesuffix(".0")
         return f"{self.name}{self.operator}{value}"
 
 
@@ -101,6 +109,11 @@ class Where:
 
     def holds(self, facts: Facts) -> bool:
         return all(condition.holds(facts) for condition in self.conditions)
+
+    def allows(self, run: str) -> bool:
+        """Whether nodes of that run can fit."""
+        about = (condition for condition in self.conditions if condition.name == "run")
+        return all(condition.fits(run) for condition in about)
 
     def names(self, name: str) -> bool:
         """Whether there is a condition on that."""
@@ -123,10 +136,20 @@ def _condition(typed: str) -> Condition:
     if name in TEXTS:
         if operator not in ("=", "!="):
             raise UsageError(f"--where: {name} is a text, and takes = or !=")
-        return Condition(name, operator, texts=tuple(sorted(filter(None, value.split(",")))))
+        return Condition(name, operator, texts=_texts(name, value))
     near = get_close_matches(name, _known(), 1)
     advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(_known())}"
     raise UsageError(f"--where: nothing is called {one_line(name, 30)!r}: {advice}")
+
+
+def _texts(name: str, value: str) -> tuple[str, ...]:
+    texts = tuple(sorted(filter(None, value.split(","))))
+    if not texts:
+        raise UsageError(f"--where: {name} is compared with nothing: {_EXAMPLE}")
+    if wrong := set(texts) - CLOSED.get(name, set(texts)):
+        known = ", ".join(sorted(CLOSED[name]))
+        raise UsageError(f"--where: {name} is one of {known}, and not {one_line(min(wrong), 30)}")
+    return texts
 
 
 def _number(name: str, value: str) -> float:
