@@ -31,7 +31,19 @@ def opened(folder: Path, path: str) -> Iterator[BinaryIO]:
         try:
             yield file
         except OSError as error:
+            if error.filename is not None:  # of another file: to read an open one names none
+                raise
             raise UsageError(f"{shown(folder, path)} cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An OSError that names no file names this one, which is being written."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def shown(folder: Path, path: str) -> str:

@@ -14,7 +14,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from hch.datasets.manifest import NAME, Manifest
@@ -38,24 +38,38 @@ def building(out: Path, *, force: bool = False) -> Iterator[Path]:
     """An empty folder to make a dataset in, which is at `out` when the `with` ends well.
 
     After any error nothing of it is left, and `out` is as it was. Raises UsageError where `out`
-    may not be, where another build is making it, or where it cannot be written. With `force` an
-    earlier dataset may be there, which is then gone; no other folder.
+    may not be, where another build is making it, or where it cannot be written: an OSError in the
+    `with` is told so if it names a file of the folder. With `force` an earlier dataset may be
+    there, which is then gone; no other folder.
     """
     place = _Place(_checked(out), armed())
-    try:
-        place.put_back()
-        place.check_free(force=force)
-        with _locked(place.partial, place.out):
+    with ExitStack() as held:
+        with _told(place.out):
+            place.put_back()
+            place.check_free(force=force)
+            held.enter_context(_locked(place.partial, place.out))
             place.begin()
-            try:
+        try:
+            with _told(place.out, place.partial):
                 yield place.partial
+            with _told(place.out):
                 place.finish(force=force)
-            except BaseException:
-                place.give_up()
-                raise
+        except BaseException:
+            place.give_up()
+            raise
+
+
+@contextmanager
+def _told(out: Path, within: Path | None = None) -> Iterator[None]:
+    """Any OSError, or only one that names a file `within`, is told of the place in a line."""
+    try:
+        yield
     except OSError as error:
+        named = Path(os.fsdecode(error.filename or b""))
+        if within is not None and not named.is_relative_to(within):
+            raise
         why = one_line(str(error.strerror or error), 200)
-        raise UsageError(f"{shown(place.out)} cannot be written: {why}") from error
+        raise UsageError(f"{shown(out)} cannot be written: {why}") from error
 
 
 def shown(path: Path) -> str:
@@ -73,6 +87,11 @@ def _checked(out: Path) -> Path:
         raise UsageError(f"--out {one_line(text, 300)}: name a folder that can be made")
     if not out.parent.is_dir():
         raise UsageError(f"--out {shown(out)}: there is no folder {shown(out.parent)}")
+    for outer in out.parent.resolve(), *out.parent.resolve().parents:
+        if is_dataset(outer):
+            raise UsageError(
+                f"--out {shown(out)} is within the dataset {shown(outer)}: name a folder beside it"
+            )
     return out
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Protocol, Self, TypeAlias
 
-from hch.datasets.folder import opened, shown
+from hch.datasets.folder import naming, opened, shown
 from hch.datasets.manifest import FileEntry, named_split, origins_of, row_shard
 from hch.errors import UsageError
 from hch.protocols import Column
@@ -162,14 +162,15 @@ class _Hashed:
     def __init__(self, folder: Path, path: str) -> None:
         self.path, self.bytes = path, 0
         self._hash = sha256()
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        self._file: BinaryIO = place.open("xb", buffering=0)
+        self._place = folder / path
+        self._place.parent.mkdir(parents=True, exist_ok=True)
+        self._file: BinaryIO = self._place.open("xb", buffering=0)
 
     def write(self, data: bytes) -> int:
         rest = memoryview(data)
-        while rest:
-            rest = rest[self._file.write(rest) :]
+        with naming(self._place):
+            while rest:
+                rest = rest[self._file.write(rest) :]
         self._hash.update(data)
         self.bytes += len(data)
         return len(data)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hch.datasets.folder import naming
 from hch.datasets.manifest import NAME, Manifest, totals
 from hch.datasets.place import MARK, building
 from hch.errors import UsageError
@@ -39,7 +40,9 @@ def broken(out: Path, error: type[BaseException]) -> None:
         raise error
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, UsageError])
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError, KeyboardInterrupt, UsageError, ConnectionError]
+)
 def test_after_an_error_nothing_is_left(error: type[BaseException], home: Path) -> None:
     with pytest.raises(error):
         broken(home / "d", error)
@@ -92,6 +95,16 @@ def test_what_is_no_place_is_refused_in_a_line(home: Path) -> None:
     assert names(home) == ["file", "link", "linked", "to"]
 
 
+def test_a_dataset_has_no_other_in_it(home: Path) -> None:
+    make(home / "d", numbered(5))
+    before = tree(home / "d")
+    (home / "link").symlink_to(home / "d/answer")
+    for place in (home / "d/inner", home / "d/answer/train", home / "link/e"):
+        with pytest.raises(UsageError, match=f"is within the dataset {home / 'd'}: name a folder"):
+            make(place, numbered(5), force=True)
+    assert tree(home / "d") == before
+
+
 def test_two_builds_of_one_place_refuse_each_other(home: Path) -> None:
     with building(home / "d") as folder:
         files = write(folder, numbered(3))
@@ -128,7 +141,8 @@ def test_the_old_one_is_put_back_where_the_new_one_did_not_come(home: Path) -> N
 def full(out: Path) -> None:
     with building(out) as folder:
         (folder / "full").symlink_to("/dev/full")
-        (folder / "full").write_bytes(b"x")
+        with naming(folder / "full"):
+            (folder / "full").write_bytes(b"x")
 
 
 def test_a_folder_that_may_not_be_written_is_told_in_a_line(home: Path) -> None:
