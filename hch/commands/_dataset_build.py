@@ -28,15 +28,13 @@ from hch.words import count
 
 if TYPE_CHECKING:
     from hch.datasets.building import Built
+    from hch.datasets.where import Where
     from hch.keeping import Store
 
 TAKEN, CLEANED = "Which rows", "What is cleaned"
 SPLIT, WRITTEN = "How it is split", "What is written"
 
 UNFINISHED = ("running", "unfinished")
-
-MUCH = 0.1
-"""The part of the rows, or of the groups, from which on it is said that something took many."""
 
 EVERY = 0.2
 """Seconds between two lines of progress."""
@@ -105,7 +103,7 @@ def build_dataset(
         ),
     ] = None,
     container: Annotated[
-        As, Option("--as", help="Lines of JSON, or Parquet.", rich_help_panel=WRITTEN)
+        As, Option("--as", help="jsonl, lines of JSON, or parquet.", rich_help_panel=WRITTEN)
     ] = As.jsonl,
     where: Annotated[
         str,
@@ -127,10 +125,13 @@ def build_dataset(
         bool,
         Option(help="Nodes too that read text which nobody vouches for.", rich_help_panel=TAKEN),
     ] = False,
+    wrong: Annotated[
+        bool, Option("--wrong", help="Answers too that are labelled bad.", rich_help_panel=TAKEN)
+    ] = False,
     best: Annotated[
         By | None,
         Option(
-            help="Of the samples of a root question, the tree of the best only.",
+            help="Of samples the best only: by score, share, cost or tokens.",
             rich_help_panel=TAKEN,
         ),
     ] = None,
@@ -191,7 +192,7 @@ def build_dataset(
     ] = "train=0.9,test=0.1",
     apart: Annotated[
         Apart,
-        Option(help="What lies on one side only: trees, or root questions.", rich_help_panel=SPLIT),
+        Option(help="What lies on one side only: trees or questions.", rich_help_panel=SPLIT),
     ] = Apart.trees,
     seed: Annotated[int, Option(metavar="N", help="Of the splits.", rich_help_panel=SPLIT)] = 0,
     extends: Annotated[
@@ -268,14 +269,14 @@ def build_dataset(
     hch = HCH(**given)  # type: ignore[arg-type]
     asked: dict[str, Any] = {
         "format": form, "rows": rows, "container": container.value, "where": where,
-        "partial": partial, "untrusted": untrusted, "best": best and best.value,
+        "partial": partial, "untrusted": untrusted, "wrong": wrong, "best": best and best.value,
         "balance": balance, "shortest": shortest, "longest": longest, "tokenizer": tokenizer,
         "redact": redact, "decontaminate": decontaminate, "near": near, "drop_near": drop_near,
         "split": split, "apart": apart.value, "seed": seed, "extends": extends, "shard": shard,
     }  # fmt: skip
     recipe = recipe_of(hch, asked)
     with closing(hch.kept_in) as kept_in:
-        wanted = _wanted(kept_in, runs or (), quiet=quiet)
+        wanted = _wanted(kept_in, runs or (), recipe.where, quiet=quiet)
         progress = _Progress(quiet=quiet or not sys.stderr.isatty())
         with _ended_by_signals():
             try:
@@ -306,8 +307,8 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _wanted(store: Store, given: Sequence[str], *, quiet: bool) -> list[str]:
-    """The ids of the runs that were named, or of all that are finished.
+def _wanted(store: Store, given: Sequence[str], where: Where, *, quiet: bool) -> list[str]:
+    """The ids of the runs that were named, or of all own ones that are finished and can fit.
 
     Raises UsageError where one is not finished.
     """
@@ -320,10 +321,15 @@ def _wanted(store: Store, given: Sequence[str], *, quiet: bool) -> list[str]:
     if given:
         return [row.run for row in rows]
     find(store, None)  # for its error where there are none
-    every = store.runs()
-    ended = [row.run for row in every if row.status not in UNFINISHED]
-    if not quiet and len(ended) < len(every):
-        tell(f"left out {count(len(every) - len(ended), 'run')}, since not finished")
+    every = [row for row in store.runs() if where.allows(row.run)]
+    own = [row for row in every if not row.imported]
+    ended = [row.run for row in own if row.status not in UNFINISHED]
+    for left, why in (
+        (len(every) - len(own), "imported: name them to take them"),
+        (len(own) - len(ended), "not finished"),
+    ):
+        if left and not quiet:
+            tell(f"left out {count(left, 'run')}, since {why}")
     return ended
 
 
@@ -341,7 +347,6 @@ def _told(built: Built) -> dict[str, Any]:
 
 def _report(built: Built, out: str) -> Iterator[str]:
     """What came of it, in lines."""
-    from hch.datasets.dividing import HELD
     from hch.datasets.manifest import totals
 
     manifest = built.manifest
@@ -356,15 +361,7 @@ def _report(built: Built, out: str) -> Iterator[str]:
             yield f"  {entry.name}: left out {entry.taken:,}{what}"
     for why, times in sorted(built.whys.items()):
         yield f"  no row {times:,} times: {why}"
-    split = manifest.split
-    if split.largest > max(1, MUCH * split.groups):
-        yield (
-            f"  {split.largest:,} root questions are nearly equal, and all in one split: a higher "
-            "--near joins fewer"
-        )
-    held = next((entry.taken for entry in manifest.filters if entry.name == HELD), 0)
-    if held > MUCH * (rows + held):
-        yield "  many sub-questions are also asked in held-out trees: --apart questions keeps more"
+    yield from built.advice()
 
 
 class _Progress:

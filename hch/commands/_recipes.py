@@ -52,6 +52,7 @@ def recipe_of(hch: HCH, asked: Mapping[str, Any]) -> Recipe:
         where=Where.parse(asked["where"]),
         partial=asked["partial"],
         untrusted=asked["untrusted"],
+        wrong=asked["wrong"],
         apart=asked["apart"],
         best=Best(asked["best"]) if asked["best"] else None,
         near=_near(asked["near"]),

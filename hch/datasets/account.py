@@ -73,7 +73,7 @@ class Account:
         self.runs.append(run)
         for model in started.rates:
             found = options_of(model)
-            how = {name: found[name] for name in SAMPLED if name in found}
+            how: dict[str, Any] = {name: found[name] for name in SAMPLED if name in found}
             how["max_tokens"] = started.setup.get("answer_tokens")
             self.sampling[model] = how
         if self.wanted.calls:

@@ -30,6 +30,7 @@ from hch.datasets.staging import Rooted, Staging
 from hch.errors import UsageError
 from hch.keeping import Store
 from hch.labels import told
+from hch.rows import Kind
 
 Progress = Callable[[str, int, int], None]
 """Told what is done, how much of it, and of how much; 0 where that is not known."""
@@ -46,6 +47,14 @@ ALONE = {
     "contaminated": "rows that share text with a file that must not be learned",
 }
 """The filters that look at one row alone, in their order, and what they take."""
+
+MAKES: Mapping[Kind, str] = {
+    "decision": "calls of models make decisions",
+    "preference": "votes that are not unanimous and checks that reject make preferences",
+    "step": "sub-questions that are labelled or checked make steps",
+    "soft": "votes make shares",
+}
+"""What makes rows of a kind, where that is not any answer."""
 
 MUCH = 0.1
 """The part of the rows, or of the groups, from which on it is said that something took many."""
@@ -116,6 +125,7 @@ class Build:
             where=recipe.where,
             partial=recipe.partial,
             untrusted=recipe.untrusted,
+            wrong=recipe.wrong,
             tries=recipe.built.judged,
             alternatives=recipe.alternatives,
         )
@@ -220,7 +230,8 @@ class Build:
         whys = "; ".join(f"{n:,} times {why}" for why, n in self._whys.most_common(3))
         nodes = sum(self._account.entries[run].nodes for run in self._account.runs)
         kinds = " or ".join(self.recipe.kinds)
-        parts = (f"{nodes:,} nodes make no {kinds} row to be written", told, whys)
+        makes = "; ".join(MAKES[kind] for kind in self.recipe.kinds if kind in MAKES)
+        parts = (f"{nodes:,} nodes make no {kinds} row to be written", told, whys, makes)
         return ": ".join(filter(None, parts))
 
 

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from hch.beginning import reason
 from hch.datasets.dividing import Settled
 from hch.datasets.folder import opened, shown
-from hch.datasets.manifest import HELD_OUT, Manifest, origins_of, row_shard
+from hch.datasets.manifest import HELD_OUT, FileEntry, Manifest, origins_of, row_shard
 from hch.datasets.normal import mark
 from hch.datasets.recipe import Recipe
 from hch.errors import UsageError
@@ -25,7 +25,8 @@ ROOTS = "roots.jsonl"
 LONGEST = 1 << 26
 """The most bytes of a line."""
 
-SAME = ("format", "rows", "as", "splits", "apart", "seed", "near", "redact", "direct", "tokens")
+SAME = ("format", "rows", "as", "splits", "apart", "seed", "near", "redact", "direct", "tokens",
+        "decontaminate")  # fmt: skip
 """The options that an extension shares with what it extends, or rows would not be alike."""
 
 _Hex = Annotated[str, Field(pattern="^(?:[0-9a-f]{2}){0,64}$")]
@@ -64,6 +65,12 @@ class Earlier:
                 raise UsageError(
                     f"{one_line(str(folder))} was made with {name} {one_line(json.dumps(was), 80)},"
                     f" and cannot be extended with {one_line(json.dumps(options[name]), 80)}"
+                )
+        for entry in manifest.files:
+            if FileEntry.of(folder, entry.path, entry.rows) != entry:
+                raise UsageError(
+                    f"{shown(folder, entry.path)} is not as its manifest has it: hch dataset "
+                    "verify says what is wrong"
                 )
         lines = tuple(_lines(folder, ROOTS))
         roots = [_root(folder, number, line) for number, line in enumerate(lines, 1)]

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from hch.events import CallFinished, NodeClosed
 from hch.keeping import Store
-from hch.labels import Label
+from hch.labels import Label, latest
 from hch.outline import Outline
 
 TOGETHER = 2_000
@@ -93,8 +93,10 @@ def _read(
 
 
 def labels_hash(labels: Iterable[Label]) -> str:
-    """The hash of what was said of a run's nodes, in the order in which it was said."""
+    """The hash of what holds of a run's nodes: the last word of each who said something."""
     made = blake2b(digest_size=32)
-    for label in labels:
-        made.update(json.dumps(label.model_dump(), sort_keys=True).encode("ascii") + b"\n")
+    last = (label for label in latest(labels).values() if not label.blank)
+    said = (json.dumps(label.model_dump(exclude={"at"}), sort_keys=True) for label in last)
+    for line in sorted(said):
+        made.update(line.encode("ascii") + b"\n")
     return made.hexdigest()

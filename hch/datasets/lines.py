@@ -38,8 +38,7 @@ class Lines:
 
     def marked(self, question: Question) -> tuple[bytes, bytes]:
         """The marks of what a question is about, and of that and its text."""
-        context = tuple(text.body for text in question.context)
-        return _marked(question.text.body, context, question.instance)
+        return self._marked(question.text.body, [text.body for text in question.context])
 
     def root(self, root: Rooted) -> int:
         """Keep a root; its id. What is found in a file takes its whole tree with it."""
@@ -113,8 +112,11 @@ class Lines:
 
     def _mark_of(self, opened: NodeOpened) -> bytes:
         """The mark of what a node was asked."""
-        context = tuple(words.body for words in opened.context)
-        return _marked(opened.question.body, context, opened.instance)[1]
+        return self._marked(opened.question.body, [words.body for words in opened.context])[1]
+
+    def _marked(self, text: str, context: Iterable[str]) -> tuple[bytes, bytes]:
+        """As rows have them: an instance is no part of it, since no prompt says which it is."""
+        return _marked(self._text(text), tuple(map(self._text, context)))
 
     def _against(
         self, row: Row, root: int, said: tuple[Sequence[str], Sequence[str]], size: int
@@ -188,8 +190,6 @@ def _mark(text: str) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _marked(text: str, context: tuple[str, ...], instance: str | None) -> tuple[bytes, bytes]:
-    about = blake2b(b"".join(map(mark, context)), digest_size=8)
-    about.update((instance or "").encode())
-    named = about.digest() if context or instance else b""
-    return named, named + mark(text)
+def _marked(text: str, context: tuple[str, ...]) -> tuple[bytes, bytes]:
+    about = blake2b(b"".join(map(mark, context)), digest_size=8).digest() if context else b""
+    return about, about + mark(text)

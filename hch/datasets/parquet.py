@@ -173,7 +173,9 @@ class Reader:
     def rows(self, group: int) -> list[dict[str, Any]]:
         """The rows of a group."""
         try:
-            found: list[dict[str, Any]] = self._file.read_row_group(group).to_pylist()
+            found: list[dict[str, Any]] = self._file.read_row_group(
+                group, use_threads=False
+            ).to_pylist()
         except self._errors as error:
             raise self._wrong(error) from error
         return found

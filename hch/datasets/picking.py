@@ -20,6 +20,9 @@ from hch.prompts import Prompt
 from hch.registry import PlayerSpec, Spec
 from hch.rows import Kind, Row
 
+DOCUMENT = "document"
+"""Who plays an imported question."""
+
 UNTRIED = judged.Try()
 
 ANSWERED = STATUSES.index("answered")
@@ -30,8 +33,9 @@ class Wanted:
     """What is taken, and how it is asked: `direct` is the prompt of level 0.
 
     `partial` takes nodes below which something was refused, `untrusted` those that read text which
-    nobody vouches for, and `tries` answers that a vote or a check only considered. `alternatives`
-    makes token numbers of recorded log-probabilities, where soft rows are to be those.
+    nobody vouches for, `wrong` answers that were labelled bad, and `tries` answers that a vote or a
+    check only considered. `alternatives` makes token numbers of recorded log-probabilities, where
+    soft rows are to be those.
     """
 
     kinds: tuple[Kind, ...]
@@ -39,6 +43,7 @@ class Wanted:
     where: Where = EVERYTHING
     partial: bool = False
     untrusted: bool = False
+    wrong: bool = False
     tries: bool = False
     alternatives: Alternatives | None = None
 
@@ -102,8 +107,7 @@ class Picking:
     def _is_to_be_right(self, kind: Kind) -> bool:
         """Whether what a row says is to be learned, and nobody asked for what is wrong."""
         said = kind in ("answer", "decision", "preference", "soft")
-        asked = self.wanted.where.names("label") or self.wanted.where.names("by")
-        return said and not (self.wanted.tries or asked)
+        return said and not (self.wanted.wrong or self.wanted.tries or self.wanted.where.bad)
 
     def is_root(self, seen: Seen) -> bool:
         """Whether it hangs on nobody."""
@@ -159,6 +163,8 @@ class Picking:
         way = self._outline.way(seen.number)
         if way == "put" or (way == "try" and not self.wanted.tries):
             return False
+        if seen.opened.player == DOCUMENT:  # nobody answered: a file says so
+            return self.is_root(seen)
         amplified = seen.opened.level > 0 or bool(seen.asks) or way == "try"
         return amplified or self.wanted.where.names("level")
 

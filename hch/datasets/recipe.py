@@ -65,6 +65,7 @@ class Recipe:
     where: Where = EVERYTHING
     partial: bool = False
     untrusted: bool = False
+    wrong: bool = False
     apart: Apart = "trees"
     best: Best | None = None
     near: float | None = 0.8
@@ -115,6 +116,8 @@ class Recipe:
             "balance": self.balance,
             "partial": self.partial,
             "untrusted": self.untrusted,
+            "wrong": self.wrong,
+            "decontaminate": sorted(f.sha256 for f in self.against.files) if self.against else [],
             "redact": [sha(text) for text in self.patterns.texts] if self.patterns else [],
             "direct": sha(self.direct.text),
             "tokens": self.tokenizer.hash if self.built.numbered and self.tokenizer else None,

@@ -31,6 +31,8 @@ class Splits:
         folded = [name.casefold() for name, _ in shares]
         if again := next((name for name in folded if folded.count(name) > 1), None):
             raise UsageError(f"splits {text!r} name {again!r} twice, capitals aside")
+        if "train" in folded[1:]:
+            raise UsageError(f"splits {text!r}: the first is trained on, so name train first")
         total = sum((share for _, share in shares), Decimal(0))
         if abs(total - 1) > _OFF:
             raise UsageError(f"splits {text!r} sum to {_written(total)}: let it be 1")

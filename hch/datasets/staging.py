@@ -35,7 +35,7 @@ CREATE TABLE removed (line TEXT);
 class Rooted(NamedTuple):
     """A root question: number `root` of run number `run`.
 
-    `question` is the mark of its text and of what it is `about`: its context and its instance.
+    `question` is the mark of its text and of what it is `about`: its context.
     """
 
     run: int

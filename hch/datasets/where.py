@@ -87,7 +87,8 @@ class Condition:
 
     def fits(self, known: str) -> bool:
         """Whether a text does."""
-        fits = any(fnmatchcase(known, text) for text in self.texts)
+        names = {known, known.partition(":")[0]} if self.name == "by" else {known}
+        fits = any(fnmatchcase(name, text) for text in self.texts for name in names)
         return fits == (self.operator == "=")
 
     def __str__(self) -> str:
@@ -114,6 +115,12 @@ class Where:
         """Whether nodes of that run can fit."""
         about = (condition for condition in self.conditions if condition.name == "run")
         return all(condition.fits(run) for condition in about)
+
+    @property
+    def bad(self) -> bool:
+        """Whether it is about labels, and a bad one fits."""
+        about = [condition for condition in self.conditions if condition.name == "label"]
+        return bool(about) and all(condition.fits("bad") for condition in about)
 
     def names(self, name: str) -> bool:
         """Whether there is a condition on that."""

@@ -242,8 +242,13 @@ def test_a_runs_hash_tells_apart_where_texts_end() -> None:
     assert one.hexdigest() == before
 
 
-def test_the_hash_of_labels_is_of_each_in_order() -> None:
-    labels = [Label(key="k", by="person", at=1, said="good", note="\ud800"),
-              Label(key="k", by="person", at=2, said="bad")]  # fmt: skip
-    assert labels_hash(labels) == labels_hash(list(labels))
-    assert len({labels_hash(some) for some in ([], labels, labels[::-1], labels[:1])}) == 4
+def test_the_hash_of_labels_is_of_what_holds():
+    good = Label(key="k", by="person", at=1, said="good")
+    bad = Label(key="k", by="person", at=2, said="bad")
+    back = Label(key="k", by="person", at=3)
+    truth = Label(key="k", by="truth", at=4, said="good")
+    found = {labels_hash(some) for some in ([], [good], [bad], [good, truth])}
+    assert len(found) == 4
+    assert labels_hash([good, bad]) == labels_hash([bad, good]) == labels_hash([bad])
+    assert labels_hash([good, bad, back]) == labels_hash([])
+    assert labels_hash([truth, good]) == labels_hash([good, truth])

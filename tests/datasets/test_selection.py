@@ -9,6 +9,7 @@ import pytest
 
 from hch import HCH, Request, ScriptedModel, Text, cli
 from hch.judging import CHECKING
+from hch.stores.sqlite import SqliteStore
 from hch.trace import Trace
 from tests.datasets.builds import build, taken
 from tests.support import Plan, regular
@@ -21,6 +22,13 @@ def asked(store: Path, model, question="Why is the sky blue?", **options) -> Tra
     result = hch.ask_sync(question, context=context)
     hch.kept_in.close()
     return result.trace
+
+
+def only(store: Path) -> str:
+    """The id of the one run of a store."""
+    with SqliteStore(store) as kept:
+        [row] = kept.runs()
+        return row.run
 
 
 def ways(trace: Trace) -> dict[str, str]:
@@ -136,8 +144,7 @@ def test_vote_shares_are_soft_targets_that_sum_to_1(tmp_path):
     asked(store, voting(["4", "5", "4", "3", "4"]), strategy="vote,k=5/direct", depth=0)
     [row] = build(store, tmp_path / "a", "--format", "vote-shares", "--split", "train=1")
     shares = dict(zip(row.data["completions"], row.data["shares"], strict=True))
-    said = {message[0]["content"] if isinstance(message, list) else message for message in shares}
-    assert said == {"4", "5", "3"} or len(shares) == 3
+    assert len(shares) == 3
     assert sum(row.data["shares"]) == pytest.approx(1, abs=1e-12)
     assert max(row.data["shares"]) == pytest.approx(3 / 5)
 
@@ -241,14 +248,17 @@ def test_imported_steps_come_back_as_they_were_rated(tmp_path):
     }  # fmt: skip
     file.write_text(json.dumps(line) + "\n")
     assert cli.run(["import", "--as", "prm800k", str(file), "--store", str(store)]) == 0
-    whole, other = build(store, tmp_path / "a", "--format", "stepwise", "--split", "train=1")
+    assert cli.run(["dataset", "build", "--store", str(store), "--where", "level>=0", "-f",
+                    "stepwise", "--out", str(tmp_path / "x")]) == 2  # fmt: skip
+    flags = (only(store), "--split", "train=1")
+    whole, other = build(store, tmp_path / "a", "--format", "stepwise", *flags)
     assert whole.data == {
         "prompt": "What is (2 + 3) * 4?",
         "completions": ["2 + 3 is 5.", "So far so good.", "It is 20."],
         "labels": [True, True, True],
     }
     assert (other.data["completions"], other.data["labels"]) == (["2 + 3 is 6."], [False])
-    again, _ = build(store, tmp_path / "b", "--format", "prm800k", "--split", "train=1")
+    again, _ = build(store, tmp_path / "b", "--format", "prm800k", *flags)
     back = again.data["label"]
     assert [step["completions"][0]["rating"] for step in back["steps"]] == [1, 0, 1]
     assert back["finish_reason"] == "solution"

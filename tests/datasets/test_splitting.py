@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import defaultdict
 from pathlib import Path
 from random import Random
@@ -11,12 +12,15 @@ from random import Random
 import pytest
 
 from hch import HCH, ScriptedModel, cli
+from hch.datasets.cleaning import Cleaning
 from hch.datasets.near import shingles
 from hch.datasets.normal import normal
+from hch.datasets.staging import Rooted, Staged, Staging
 from hch.stores.sqlite import SqliteStore
 from hch.trace import Trace
-from tests.datasets.builds import Line, build, contents, manifest, taken
+from tests.datasets.builds import Line, build, contents, lines, manifest, taken
 from tests.promises import LONG
+from tests.small_rows import texts
 from tests.support import regular
 
 ROOTS = 1000 if LONG else 400
@@ -74,6 +78,56 @@ def test_no_tree_and_no_question_is_on_both_sides(tmp_path, apart):
                 if of_root[index] == "test":
                     assert found != "train", node.id
         assert taken(tmp_path / "a")["held out"] > 0
+
+
+ROWS = (("stepwise", "step"), ("prompt-completion", "answer,decision"))
+
+
+@pytest.mark.parametrize(("form", "kinds"), ROWS)
+def test_no_question_that_is_held_out_stands_in_a_row_that_is_trained_on(tmp_path, form, kinds):
+    """Neither as its own, nor as a sub-question with its answer."""
+    store, held, taught = tmp_path / "hch.db", 0, 0
+    roots = ["Why is it so?", "And is it so / 1?", "Why is it so? / 1", "Why is it so? / 2", "How?"]
+    for seed in range(8):
+        trace = grown(store, roots, model=regular_model(), strategy="factored", depth=2, seed=seed)
+        run = trace.run
+        assert cli.run(["label", run, "0", "good", "--store", str(store)]) == 0
+        keys = [node.id for node in trace.nodes() if node.id != "0"]
+        for id_ in keys:
+            assert cli.run(["label", run, id_, "good", "--store", str(store)]) == 0
+        out = tmp_path / str(seed)
+        flags = (
+            "--format",
+            form,
+            "--rows",
+            kinds,
+            "--split",
+            "train=0.5,test=0.5",
+            "--near",
+            "off",
+        )
+        words = ["dataset", "build", run, "--store", str(store), "--out", str(out), *flags]
+        assert cli.run([*words, "--where", "level>=0", "--seed", str(seed), "--quiet"]) == 0
+        lines_ = map(json.loads, (out / "roots.jsonl").read_text().splitlines())
+        of_root = {line["root"]: line["split"] for line in lines_}
+        asked = set()
+        for index, root in trace.planted.items():
+            below = [root] if of_root[index] == "test" else []
+            while below:
+                node = below.pop()
+                asked.add(node.question.text.body)
+                below += [ask.node for ask in node.asks if ask.node]
+        held += len(asked)
+        for row in lines(out):
+            if row.split == "train":
+                taught += 1
+                quoted = [part for text in texts(row.data) for part in re.split(QUOTES, text)]
+                assert not asked & set(quoted), row
+    assert held
+    assert taught
+
+
+QUOTES = r"\n|Question: |Sub-question [0-9]+: |Answer:"
 
 
 def test_more_is_kept_where_only_questions_are_apart(tmp_path):
@@ -212,12 +266,53 @@ def test_a_root_that_would_join_two_splits_is_left_out_and_listed(tmp_path):
     assert manifest(tmp_path / "second")["split"]["bridges"] == 1
 
 
+def test_what_an_earlier_held_out_tree_asked_is_not_learned_later(tmp_path):
+    """Though it made no row of its own."""
+    store = tmp_path / "hch.db"
+    first = grown(store, ["What is ((2 * 3) + 4) - 5?", "What is 11 * (5 + 6)?"],
+                  strategy="script", depth=2)  # fmt: skip
+    second = grown(store, ["What is 2 * 3?", "What is 9 - 1?"], strategy="script", depth=1)
+    for seed in range(20):
+        flags = ("--split", "train=0.5,test=0.5", "--seed", str(seed), "--where")
+        out, more = tmp_path / f"a{seed}", tmp_path / f"b{seed}"
+        words = ["dataset", "build", "--store", str(store), *flags]
+        code = cli.run([*words, "level=2", first.run, "--out", str(out), "--quiet"])
+        rows = build(store, more, *flags, f"run={second.run} level>=0", "--extends", str(out))
+        assert code == 0
+        held = any(r.split == "test" and r.origin["root"] == 0 and r.origin["run"] == first.run
+                   for r in rows)  # fmt: skip
+        learned = any("2 * 3?" in json.dumps(r.data) and r.origin["run"] == second.run
+                      for r in rows if r.split == "train")  # fmt: skip
+        assert not (held and learned)
+
+
+def steps_to_clean(n: int) -> int:
+    """The thousands of steps of SQLite's machine for n answers to one question."""
+    counted: list[int] = []
+    with Staging() as staging:
+        for number in range(n):
+            root = staging.add_root(Rooted(0, number, b"", b"same", "Why?"))
+            staging.ask(b"same", root, 0, number)
+            row = ("answer", b"%d" % number, (b"same",), "", "{}", "{}")
+            staging.add(Staged(root, 0, number, *row))
+        staging.index()
+        staging.run("UPDATE roots SET side = 0, team = 0")
+        staging.db.set_progress_handler(lambda: counted.append(1), 1000)
+        list(Cleaning(drop_near=True, balance=True, extends=True).clean(staging))
+    return len(counted)
+
+
+def test_what_many_answers_to_one_question_take_grows_with_their_number():
+    assert steps_to_clean(4000) < 8 * steps_to_clean(1000) + 50
+
+
 def test_an_extension_by_another_recipe_is_refused(tmp_path, capsys):
-    store, first = tmp_path / "hch.db", tmp_path / "first"
+    store, first, exam = tmp_path / "hch.db", tmp_path / "first", tmp_path / "exam.txt"
+    exam.write_text("What is a rose?\n")
     grown(store, expressions(20), strategy="script", depth=1)
     build(store, first)
     for flags in (("--format", "conversational"), ("--as", "parquet"), ("--split", "train=1"),
-                  ("--seed", "1"), ("--balance",)):  # fmt: skip
+                  ("--seed", "1"), ("--balance",), ("--decontaminate", str(exam))):  # fmt: skip
         words = ["dataset", "build", "--where", "level>=0", "--store", str(store), *flags]
         capsys.readouterr()
         assert cli.run([*words, "--extends", str(first), "--out", str(tmp_path / "x")]) == 2
