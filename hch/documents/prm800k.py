@@ -10,8 +10,10 @@ Lightman et al. 2023, "Let's Verify Step by Step" (arXiv 2305.20050), github.com
 Each line is a root. A step is a round of it, the completions in their order and what the person
 wrote last; the ratings are their scores, 1 is good and -1 bad. A completion's notes say if it was
 `chosen`, written by a `human`, or `flagged`. The root's answer is the path of what was chosen;
-where an error was found, the whole solution as it was generated before, which is bad. The root's
-notes have what else the line says. Fields that are not named here are passed over.
+where an error was found, the whole solution as it was generated before, which is bad. Any other
+that is no `solution` is bad too, and answered by what there is of it: the path, and of a last step
+none of which was chosen, the first. The root's notes have what else the line says. Fields that are
+not named here are passed over.
 """
 
 from __future__ import annotations
@@ -167,6 +169,9 @@ def _answered(line: Line, rounds: tuple[tuple[Step, ...], ...]) -> Solved:
         answer, said = "\n".join(line.question.pre_generated_steps), _SAID[-1]
     elif finish == "solution" and path:
         answer, said = "\n".join(path), _SAID[1]
+    elif rounds:
+        last = [] if any(CHOSEN in step.notes for step in rounds[-1]) else [rounds[-1][0].text]
+        answer, said = "\n".join(path + last), _SAID[-1]
     if answer is not None and not answer.strip():
         answer = said = None
     told = {

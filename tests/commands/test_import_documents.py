@@ -62,6 +62,15 @@ PHASE_2 = rated(
     pre_generated_verifier_score=0.01,
 )
 BAD = rated("Broken?", finish="bad_problem")
+UNSOLVED = {
+    "give_up": [step(completion("Let me try", 1)), step(completion("Hm", 0))],
+    "bad_problem": [step(completion("Let me try", 1)), step(completion("Hm", 0), chosen=None)],
+    "found_error": [
+        step(completion("Let me try", 1)),
+        step(completion("Hm", -1), completion("So", -1), chosen=None),
+    ],
+}
+"""Steps of what came to no solution, by how it ended; nothing was generated before."""
 
 
 EXAM = """
@@ -129,6 +138,29 @@ def test_rated_steps_become_a_tree(home: Path, typed: Typed) -> None:
     }  # fmt: skip
     assert all(node.question.text.trusted for node in trace.nodes())
     assert {node.question.text.source for node in trace.nodes()} == {"document:steps.jsonl"}
+
+
+@pytest.mark.parametrize("finish", UNSOLVED)
+def test_steps_to_no_solution_are_rows_and_their_answer_is_bad(
+    finish: str, home: Path, typed: Typed
+) -> None:
+    run = brought(typed, "prm800k", write(rated("Why?", *UNSOLVED[finish], finish=finish)))
+    trace, labels = read(home, run)
+    [root] = trace.roots
+    assert root.answer is not None
+    assert root.answer.text is not None
+    assert root.answer.text.body == "Let me try\nHm"
+    assert root.answer.notes[0] == f"finish_reason: {finish}"
+    assert labels["0"] == ("bad", None, "file:steps.jsonl")
+    build = ("dataset", "build", run, "--split", "train=1")
+    assert typed(*build, "--format", "stepwise", "--out", "steps").code == 0
+    lines = Path("steps/step/train/00000.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert {"prompt": "Why?", "completions": ["Let me try", "Hm"],
+            "labels": [True, finish != "found_error"]} in rows  # fmt: skip
+    done = typed(*build, "--out", "answers")
+    assert (done.code, "bad" in done.err) == (2, True)
+    assert typed(*build, "--out", "answers", "--where", "label=bad level>=1").code == 0
 
 
 @pytest.mark.parametrize(
