@@ -1,7 +1,8 @@
 """The lines of PRM800K, of Lightman et al. 2023 (arXiv 2305.20050): each step has a rating.
 
-What hch does not know is null: times, the truth, the verifier's score. A rating is 1 for a right
-step, -1 for a wrong one, and 0 for a right one whose score is 0: it is not wrong, and gets nowhere.
+What a row does not tell is null: times, the truth, the answer apart from the solution, the
+verifier's score. A rating is 1 for a right step, -1 for a wrong one, and 0 for a right one whose
+score is 0: it is not wrong, and gets nowhere.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class PRM800K(Format):
             "ground_truth_solution": None,
             "ground_truth_answer": None,
             "pre_generated_steps": [step.text for step in row.steps],
-            "pre_generated_answer": row.completion or None,
+            "pre_generated_answer": None,
             "pre_generated_verifier_score": None,
         }
         label = {

@@ -273,7 +273,9 @@ def test_prm800k_has_a_rating_a_step_and_says_nothing_that_is_not_known() -> Non
     assert line["question"]["pre_generated_steps"] == [step.text for step in row.steps]
     known = {"labeler": "check", "timestamp": None, "generation": None}
     assert {name: line[name] for name in known} == known
-    assert line["question"]["ground_truth_answer"] is None
+    assert row.completion
+    for name in ("ground_truth_answer", "ground_truth_solution", "pre_generated_answer"):
+        assert line["question"][name] is None
     right = replace(row, steps=row.steps[:2])
     ends = [form.encode(replace(right, good=good))[0]["label"]["finish_reason"]
             for good in (True, None, False)]  # fmt: skip
