@@ -33,7 +33,8 @@ class Logprobs(Format):
 
     `logprobs[T][k]` are natural logarithms, `target_token_ids[T][k]` numbers of the tokenizer of
     that hash. `token_ids[T]` are the reply's own, none where they are not all known, and may be
-    other than the most likely. `temperature` is null where it is the server's own, the revision where it is unknown.
+    other than the most likely. `temperature` is null where it is the server's own, the revision
+    where it is unknown.
     """
 
     kinds = ("soft",)
