@@ -6,7 +6,7 @@ Where a dataset is extended, what it told holds on.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,7 @@ class Account:
     entries: dict[str, RunEntry] = field(default_factory=dict)
     prompts: dict[str, str] = field(default_factory=dict)
     sampling: dict[str, dict[str, Any]] = field(default_factory=dict)
+    labelled: bool = False
 
     def __post_init__(self) -> None:
         self._imported = {row.run for row in self.store.runs() if row.imported}
@@ -67,8 +68,9 @@ class Account:
             self.sampling |= {model: dict(how) for model, how in before.sampling.items()}
         self.prompts[self.recipe.direct.name] = sha(self.recipe.direct.text)
 
-    def take(self, reading: Reading, labels: Iterable[Label]) -> None:
+    def take(self, reading: Reading, labels: Sequence[Label]) -> None:
         """Keep what is told of a run."""
+        self.labelled = self.labelled or bool(labels)
         started, run = reading.started, reading.run
         self.runs.append(run)
         for model in started.rates:

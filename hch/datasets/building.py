@@ -62,14 +62,20 @@ MUCH = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What came of a build: its manifest, and why what there was made no row."""
+    """What came of a build: its manifest, and why what there was made no row.
+
+    `labelled` is whether anybody said of any node how good it is.
+    """
 
     manifest: Manifest
     whys: Mapping[str, int]
+    labelled: bool = True
 
     def advice(self) -> Iterator[str]:
         """What whoever built it may want to change."""
         split, counts = self.manifest.split, self.manifest.counts
+        if not self.labelled:
+            yield "nobody said which answers are right: hch label RUN --truth, or --help"
         first = next(iter(split.shares))
         if not any(first in splits for splits in counts.values()):
             yield f"no row is in {first}: there are few groups of roots, try another --seed"
@@ -114,7 +120,7 @@ class Build:
             files = list(self._written(folder, staging, earlier))
             manifest = self._account.manifest(divided, taken, files)
             manifest.write(folder)
-        return Built(manifest, self._whys)
+        return Built(manifest, self._whys, self._account.labelled)
 
     @cached_property
     def _wanted(self) -> Wanted:

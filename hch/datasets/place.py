@@ -95,6 +95,16 @@ def _checked(out: Path) -> Path:
     return out
 
 
+def _foreign(folder: Path) -> str | None:
+    """A file in the folder of a dataset that its manifest does not name; None where none is."""
+    known = {NAME, MARK, *(entry.path for entry in Manifest.read(folder).files)}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if name not in known and (path.is_symlink() or not path.is_dir()):
+            return name
+    return None
+
+
 def is_dataset(folder: Path) -> bool:
     """Whether a folder has a manifest of ours."""
     try:
@@ -128,6 +138,11 @@ class _Place:
             raise UsageError(
                 f"--out {shown(out)} is a folder with something in it that is no dataset of hch: "
                 "name another"
+            )
+        if (foreign := _foreign(out)) is not None:
+            raise UsageError(
+                f"--out {shown(out)} has {one_line(foreign, 80)}, which is no file of that "
+                "dataset, and would be lost: move it, or name another folder"
             )
         if not force:
             raise UsageError(f"--out {shown(out)} would be replaced: add --force, or name another")

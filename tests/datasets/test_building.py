@@ -210,3 +210,14 @@ def test_what_cannot_be_is_told_in_a_line(tmp_path, store, capsys, flags, wrong)
     assert wrong in told
     assert told.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_file_of_the_dataset_is_not_lost_by_force(tmp_path, store, capsys):
+    out = tmp_path / "rows"
+    build(store, out)
+    (out / "notes.txt").write_text("mine")
+    words = ["dataset", "build", "--store", str(store), "--where", "level>=0", "--out", str(out)]
+    assert cli.run([*words, "--force"]) == 2
+    assert "notes.txt" in capsys.readouterr().err
+    (out / "notes.txt").unlink()
+    assert cli.run([*words, "--force"]) == 0
