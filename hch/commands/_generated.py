@@ -138,6 +138,8 @@ class Generated:
             yield f"look at one with: {show}"
         if self.retriable and (again := place.command("resume", self.run.id, "--retry-failed")):
             yield f"try what was given up again with: {again}"
+        if self.graded and (label := place.command("label", self.run.id, "--truth")):
+            yield f"label what is right with: {label}"
         if self.answered and (build := self._build(place)):
             yield f"make a dataset of it with: {build}"
 

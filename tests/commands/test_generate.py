@@ -55,7 +55,11 @@ def test_the_runs_id_is_all_of_stdout_and_the_report_is_told(typed: Typed) -> No
     assert lines[0] == "hch: 12 roots: 12 answered, 12 clean, 12 right of 12 whose truth is known"
     assert re.fullmatch(r"hch: [0-9]+ nodes, 0 calls, .* s", lines[1])
     build = f"hch dataset build {run} --format prompt-completion --out DIR --store {STORE}"
-    assert lines[2:] == [f"hch: make a dataset of it with: {build}"]
+    label = f"hch label {run} --truth --store {STORE}"
+    assert lines[2:] == [
+        f"hch: label what is right with: {label}",
+        f"hch: make a dataset of it with: {build}",
+    ]
     trace = trace_of(run)
     assert trace.finished
     assert len(trace.roots) == 12
