@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
@@ -19,43 +16,35 @@ from hch.commands._completion import (
     complete_format,
     complete_run,
 )
-from hch.commands._finding import find
+from hch.commands._finding import finished
 from hch.commands._given import check_filled
 from hch.commands._options import JsonOption, PromptsOption, QuietOption, StoreOption
-from hch.commands._terminal import mutter, say_json, tell
+from hch.commands._terminal import say_json, tell
 from hch.errors import UsageError
-from hch.words import count
-
-if TYPE_CHECKING:
-    from hch.datasets.building import Built
-    from hch.datasets.where import Where
-    from hch.keeping import Store
 
 TAKEN, CLEANED = "Which rows", "What is cleaned"
 SPLIT, WRITTEN = "How it is split", "What is written"
 
-UNFINISHED = ("running", "unfinished")
-
-EVERY = 0.2
-"""Seconds between two lines of progress."""
-
 
 class As(StrEnum):
-    """What `--as` may be."""
+    """What `--as` may be: `Container` of `hch.datasets.shards`.
+
+    That and those below are written again, since a page of help loads nothing of `hch.datasets`.
+    """
 
     jsonl = "jsonl"
     parquet = "parquet"
 
 
 class Apart(StrEnum):
-    """What `--apart` may be."""
+    """What `--apart` may be: `Apart` of `hch.datasets.cleaning`."""
 
     trees = "trees"
     questions = "questions"
 
 
 class By(StrEnum):
-    """What `--best` may be."""
+    """What `--best` may be: `By` of `hch.datasets.recipe`."""
 
     score = "score"
     share = "share"
@@ -254,7 +243,9 @@ def build_dataset(
     See also:
       hch generate, hch label, hch dataset verify, hch dataset stats, docs/datasets.md
     """
+    from hch.commands._dataset_built import Progress, as_data, report
     from hch.commands._recipes import recipe_of
+    from hch.commands._stopping import ending
     from hch.compose import HCH
     from hch.datasets.building import Build
 
@@ -276,108 +267,15 @@ def build_dataset(
     }  # fmt: skip
     recipe = recipe_of(hch, asked)
     with closing(hch.kept_in) as kept_in:
-        wanted = _wanted(kept_in, runs or (), recipe.where, quiet=quiet)
-        progress = _Progress(quiet=quiet or not sys.stderr.isatty())
-        with _ended_by_signals():
+        wanted = finished(kept_in, runs or (), recipe.where, quiet=quiet)
+        progress = Progress(quiet=quiet or not sys.stderr.isatty())
+        with ending():
             try:
                 built = Build(kept_in, wanted, recipe, progress).into(Path(out), force=force)
             finally:
                 progress.end()
     if as_json:
-        say_json(_told(built))
+        say_json(as_data(built))
     if not quiet:
-        for line in _report(built, out):
+        for line in report(built, out):
             tell(line)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """A signal to end is an end like Ctrl-C: what was begun is taken away."""
-
-    def stop(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    heard = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
-    for number in heard:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number in heard:
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _wanted(store: Store, given: Sequence[str], where: Where, *, quiet: bool) -> list[str]:
-    """The ids of the runs that were named, or of all own ones that are finished and can fit.
-
-    Raises UsageError where one is not finished.
-    """
-    rows = [find(store, name) for name in given]
-    for row in rows:
-        if row.status in UNFINISHED:
-            raise UsageError(
-                f"run {row.run} is {row.status}: go on with it by hch resume {row.run} first"
-            )
-    if given:
-        return [row.run for row in rows]
-    find(store, None)  # for its error where there are none
-    every = [row for row in store.runs() if where.allows(row.run)]
-    own = [row for row in every if not row.imported]
-    ended = [row.run for row in own if row.status not in UNFINISHED]
-    for left, why in (
-        (len(every) - len(own), "imported: name them to take them"),
-        (len(own) - len(ended), "not finished"),
-    ):
-        if left and not quiet:
-            tell(f"left out {count(left, 'run')}, since {why}")
-    return ended
-
-
-def _told(built: Built) -> dict[str, Any]:
-    """What came of it, as JSON."""
-    manifest = built.manifest
-    return {
-        "counts": manifest.counts,
-        "filters": [entry.model_dump() for entry in manifest.filters],
-        "split": manifest.split.model_dump(),
-        "files": len(manifest.files),
-        "whys": dict(built.whys),
-    }
-
-
-def _report(built: Built, out: str) -> Iterator[str]:
-    """What came of it, in lines."""
-    from hch.datasets.manifest import totals
-
-    manifest = built.manifest
-    rows = totals(manifest.counts)
-    yield f"wrote {count(rows, 'row')} of {count(len(manifest.runs), 'run')} to {out}"
-    for kind, splits in manifest.counts.items():
-        told = ", ".join(f"{name} {number:,}" for name, number in splits.items())
-        yield f"  {kind}: {told}"
-    for entry in manifest.filters:
-        if entry.taken:
-            what = f" ({entry.what})" if entry.what else ""
-            yield f"  {entry.name}: left out {entry.taken:,}{what}"
-    for why, times in sorted(built.whys.items()):
-        yield f"  no row {times:,} times: {why}"
-    yield from built.advice()
-
-
-class _Progress:
-    """One line on the terminal that is written over."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet, self._last, self._shown = quiet, 0.0, False
-
-    def __call__(self, what: str, done: int, of: int) -> None:
-        if self._quiet or monotonic() - self._last < EVERY:
-            return
-        self._last, self._shown = monotonic(), True
-        much = f"{done:,} of {of:,}" if of else f"{done:,}" if done else ""
-        mutter(f"\r\x1b[K{what} {much}".rstrip())
-
-    def end(self) -> None:
-        """Take the line away."""
-        if self._shown:
-            mutter("\r\x1b[K")

@@ -1,4 +1,4 @@
-"""Signals as an end: for commands that work in rounds and can be gone on with at any moment."""
+"""Signals as an end: of commands that can be gone on with, and of those that leave nothing."""
 
 from __future__ import annotations
 
@@ -26,6 +26,29 @@ def stopping(again: str) -> Iterator[None]:
     def stop(number: int, _: object) -> None:
         last_words(f"{line}hch: stopped by {signal.Signals(number).name}\n{how}")
         os._exit(128 + number)
+
+    heard = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]  # as nohup has it
+    before = {number: signal.signal(number, stop) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """A signal is an error in the `with`, so that what was begun is taken away.
+
+    Further ones change nothing: what is not taken away would be in the way.
+    """
+
+    def stop(number: int, _: object) -> None:
+        for each in heard:
+            signal.signal(each, signal.SIG_IGN)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + number)
 
     heard = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]  # as nohup has it
     before = {number: signal.signal(number, stop) for number in heard}
