@@ -26,7 +26,7 @@ FolderArgument: TypeAlias = Annotated[
         autocompletion=complete_folder,
     ),
 ]
-StoreOption: TypeAlias = Annotated[
+RunsOption: TypeAlias = Annotated[
     str | None,
     Option(
         metavar="FILE",
@@ -34,7 +34,6 @@ StoreOption: TypeAlias = Annotated[
         autocompletion=complete_file,
     ),
 ]
-JsonOption: TypeAlias = Annotated[bool, Option("--json", help="Print one JSON object instead.")]
 
 
 def opened(given: str) -> Dataset:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit, Option
 
-from hch.commands._dataset_given import FolderArgument, StoreOption, opened
+from hch.commands._dataset_given import FolderArgument, RunsOption, opened
 from hch.commands._given import check_filled
 from hch.commands._terminal import is_drawn_on, is_terminal, say, say_json, tell
 from hch.errors import UsageError
@@ -35,7 +35,7 @@ def look_at_dataset(
         bool, Option("--plain", help="Print the row, also where there is a terminal.")
     ] = False,
     theme: Annotated[str | None, Option(metavar="dark|light", help="The colours. [dark]")] = None,
-    store: StoreOption = None,
+    store: RunsOption = None,
     as_json: Annotated[bool, Option("--json", help="Print the row as JSON.")] = False,
 ) -> None:
     """Look at a row, beside the tree that it is from, and page through the others.

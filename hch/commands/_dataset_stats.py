@@ -15,11 +15,11 @@ from hch.commands._completion import complete_file
 from hch.commands._dataset_given import (
     WIDTH,
     FolderArgument,
-    JsonOption,
     check_outside,
     opened,
 )
 from hch.commands._given import check_apart, check_filled
+from hch.commands._options import ObjectOption
 from hch.commands._terminal import columns, say, say_json
 from hch.errors import UsageError
 from hch.safe_text import one_line
@@ -53,7 +53,7 @@ def stats_of_dataset(
             show_default=False,
         ),
     ] = 10,
-    as_json: JsonOption = False,
+    as_json: ObjectOption = False,
     csv: Annotated[
         str | None,
         Option(

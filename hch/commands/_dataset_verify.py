@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Exit, Option
 
-from hch.commands._dataset_given import FolderArgument, JsonOption, StoreOption, opened
+from hch.commands._dataset_given import FolderArgument, RunsOption, opened
 from hch.commands._given import check_filled
+from hch.commands._options import ObjectOption
 from hch.commands._terminal import say, say_json, tell
 from hch.errors import UsageError
 from hch.safe_text import one_line
@@ -27,8 +28,8 @@ def verify_dataset(
     files: Annotated[
         bool, Option("--files", help="Compare the files alone, and no runs with the store.")
     ] = False,
-    store: StoreOption = None,
-    as_json: JsonOption = False,
+    store: RunsOption = None,
+    as_json: ObjectOption = False,
 ) -> None:
     """Say whether a dataset is what its manifest says, a line for each thing that differs.
 

@@ -12,23 +12,24 @@ from typer import Argument, Exit, Option
 from hch.commands._asked import check_levels, from_stdin, meant, notices, players_at, sound
 from hch.commands._completion import (
     complete_file,
-    complete_levels,
-    complete_model,
-    complete_strategy,
     complete_task,
 )
 from hch.commands._given import check_filled, read_text
 from hch.commands._options import (
     AnswerTokensOption,
+    AtOption,
     CacheOption,
     ConcurrencyOption,
+    DepthOption,
     DryRunOption,
     FanoutOption,
     JsonOption,
     ManualOption,
+    ModelOption,
     PromptsOption,
     QuietOption,
     StoreOption,
+    StrategyOption,
 )
 
 
@@ -40,47 +41,10 @@ def ask(
     question: Annotated[
         str, Argument(metavar="QUESTION", help="What is asked; - reads it from stdin.")
     ],
-    depth: Annotated[
-        int | None,
-        Option(
-            "--depth",
-            "-d",
-            metavar="N",
-            help="The n of HCH_n; 0 is H alone. [2]",
-            rich_help_panel="Who answers",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        Option(
-            "--model",
-            "-m",
-            metavar="MODEL",
-            help="Who thinks, as NAME[:ARG].",
-            rich_help_panel="Who answers",
-            autocompletion=complete_model,
-        ),
-    ] = None,
-    strategy: Annotated[
-        str | None,
-        Option(
-            "--strategy",
-            "-s",
-            metavar="STRATEGY",
-            help="How H answers. [factored]",
-            rich_help_panel="Who answers",
-            autocompletion=complete_strategy,
-        ),
-    ] = None,
-    at: Annotated[
-        list[str] | None,
-        Option(
-            metavar="LEVELS=PLAYER",
-            help="Another player, strategy@model, for levels N, N+ or N-M. Repeatable.",
-            rich_help_panel="Who answers",
-            autocompletion=complete_levels,
-        ),
-    ] = None,
+    depth: DepthOption = None,
+    model: ModelOption = None,
+    strategy: StrategyOption = None,
+    at: AtOption = None,
     context: Annotated[
         list[str] | None,
         Option(

@@ -6,12 +6,13 @@ import sys
 from dataclasses import asdict
 from datetime import datetime
 from time import time
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Context, Exit, Option, Typer
 
 from hch.commands._completion import complete_model
 from hch.commands._given import check_filled
+from hch.commands._options import ObjectOption
 from hch.commands._page import group
 from hch.commands._terminal import columns, confirmed, say, say_json, tell
 from hch.errors import UsageError
@@ -27,14 +28,12 @@ NARROW = 60
 
 DAY = 86_400
 
-JsonOption: TypeAlias = Annotated[bool, Option("--json", help="Print one JSON object instead.")]
-
 
 def build() -> Typer:
     return group(cache, stats=stats, clear=clear)
 
 
-def cache(ctx: Context, as_json: JsonOption = False) -> None:
+def cache(ctx: Context, as_json: ObjectOption = False) -> None:
     """Show what is kept of replies across runs; see also clear.
 
     With hch ask --cache a request that some run has sent before, to the same model, is answered
@@ -56,7 +55,7 @@ def cache(ctx: Context, as_json: JsonOption = False) -> None:
         stats(as_json)
 
 
-def stats(as_json: JsonOption = False) -> None:
+def stats(as_json: ObjectOption = False) -> None:
     """Show where the cache is, what each model has in it, and its limits.
 
     oldest and newest are when replies came; --json has them in seconds since 1970. The file can be

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from typer import Context, Exit, Option, Typer
 
+from hch.commands._options import ObjectOption
 from hch.commands._page import group
 from hch.commands._terminal import say, say_json, tell
 from hch.errors import ConfigError, UsageError
@@ -23,14 +24,13 @@ if TYPE_CHECKING:
 OriginOption: TypeAlias = Annotated[
     bool, Option("--origin", help="Say of each where it comes from.")
 ]
-JsonOption: TypeAlias = Annotated[bool, Option("--json", help="Print one JSON object instead.")]
 
 
 def build() -> Typer:
     return group(config, show=show, init=init, check=check)
 
 
-def config(ctx: Context, origin: OriginOption = False, as_json: JsonOption = False) -> None:
+def config(ctx: Context, origin: OriginOption = False, as_json: ObjectOption = False) -> None:
     """Show the settings in force; see also init and check.
 
     What goes before what: flags, the environment, the hch.toml of the project, that of the user,
@@ -47,7 +47,7 @@ def config(ctx: Context, origin: OriginOption = False, as_json: JsonOption = Fal
         show(origin, as_json)
 
 
-def show(origin: OriginOption = False, as_json: JsonOption = False) -> None:
+def show(origin: OriginOption = False, as_json: ObjectOption = False) -> None:
     """Show every setting in force, as an hch.toml that would make it so.
 
     Of keys the names that are set are shown, and never their text.
@@ -107,7 +107,7 @@ def init(
     tell(f"wrote {path}: take the # away before what you want to set")
 
 
-def check(as_json: JsonOption = False) -> None:
+def check(as_json: ObjectOption = False) -> None:
     """Check the configuration files and variables, and say all that is wrong with them.
 
     Specs are parsed, and what they name is built; nothing is sent. Whether keys are set, packages

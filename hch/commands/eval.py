@@ -8,30 +8,35 @@ from typing import Annotated, Any
 from typer import Context, Exit, Option, Typer
 
 from hch.commands._completion import (
-    complete_file,
-    complete_model,
     complete_scorer,
     complete_strategy,
-    complete_task,
 )
 from hch.commands._evaluated import CsvOption, PlotOption, compare, list_, show
 from hch.commands._given import check_apart, check_filled, read_text
 from hch.commands._options import (
+    LIMITS,
+    WHAT,
+    WHO,
     AnswerTokensOption,
     CacheOption,
     ConcurrencyOption,
+    DrawnOption,
     DryRunOption,
     FanoutOption,
+    InstancesOption,
     JsonOption,
     ManualOption,
     PromptsOption,
     QuietOption,
+    SizesOption,
     StoreOption,
+    model_option,
+    questions_option,
+    strategy_option,
+    task_option,
 )
 from hch.commands._page import group
 from hch.evals import MOST
-
-WHAT, WHO, LIMITS = "What is asked", "Who answers", "Limits"
 
 
 def build() -> Typer:
@@ -41,22 +46,10 @@ def build() -> Typer:
 def evaluate(
     ctx: Context,
     task: Annotated[
-        str | None,
-        Option(
-            metavar="NAME",
-            help="A task, whose truth is known; also what scripts play.",
-            rich_help_panel=WHAT,
-            autocompletion=complete_task,
-        ),
+        str | None, task_option("A task, whose truth is known; also what scripts play.")
     ] = None,
     questions: Annotated[
-        str | None,
-        Option(
-            metavar="FILE",
-            help="Questions with answers, as .jsonl or .csv.",
-            rich_help_panel=WHAT,
-            autocompletion=complete_file,
-        ),
+        str | None, questions_option("Questions with answers, as .jsonl or .csv.")
     ] = None,
     count: Annotated[
         int | None,
@@ -68,14 +61,8 @@ def evaluate(
             rich_help_panel=WHAT,
         ),
     ] = None,
-    instances: Annotated[
-        str | None,
-        Option(metavar="N-M", help="The task's instances, by number.", rich_help_panel=WHAT),
-    ] = None,
-    sizes: Annotated[
-        str | None,
-        Option(metavar="N-M", help="The task in several sizes, in turn.", rich_help_panel=WHAT),
-    ] = None,
+    instances: InstancesOption = None,
+    sizes: SizesOption = None,
     scorer: Annotated[
         str | None,
         Option(
@@ -103,27 +90,9 @@ def evaluate(
             rich_help_panel=WHO,
         ),
     ] = "0-2",
-    model: Annotated[
-        str | None,
-        Option(
-            "--model",
-            "-m",
-            metavar="MODEL",
-            help="Who thinks where a player names no model.",
-            rich_help_panel=WHO,
-            autocompletion=complete_model,
-        ),
-    ] = None,
+    model: Annotated[str | None, model_option("Who thinks where a player names no model.")] = None,
     strategy: Annotated[
-        str | None,
-        Option(
-            "--strategy",
-            "-s",
-            metavar="STRATEGY",
-            help="How H answers where there is no --player.",
-            rich_help_panel=WHO,
-            autocompletion=complete_strategy,
-        ),
+        str | None, strategy_option("How H answers where there is no --player.")
     ] = None,
     budget: Annotated[
         str | None,
@@ -137,9 +106,7 @@ def evaluate(
             rich_help_panel=LIMITS,
         ),
     ] = None,
-    seed: Annotated[
-        int | None, Option(metavar="N", help="Of all that is random. [0]", rich_help_panel=WHAT)
-    ] = None,
+    seed: DrawnOption = None,
     fanout: FanoutOption = None,
     answer_tokens: AnswerTokensOption = None,
     concurrency: ConcurrencyOption = None,

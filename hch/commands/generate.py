@@ -9,28 +9,31 @@ from typing import Annotated, Any
 from typer import Exit, Option
 
 from hch.commands._asked import players_at
-from hch.commands._completion import (
-    complete_file,
-    complete_levels,
-    complete_model,
-    complete_strategy,
-    complete_task,
-)
 from hch.commands._given import check_apart, check_filled, read_text
 from hch.commands._options import (
+    LIMITS,
+    OUTPUT,
+    WHAT,
     AnswerTokensOption,
+    AtOption,
     CacheOption,
     ConcurrencyOption,
+    DepthOption,
+    DrawnOption,
     DryRunOption,
     FanoutOption,
+    InstancesOption,
     ManualOption,
+    ModelOption,
     PromptsOption,
     QuietOption,
+    SizesOption,
     StoreOption,
+    StrategyOption,
+    questions_option,
+    task_option,
 )
 from hch.evals import MOST
-
-WHAT, WHO, LIMITS, OUTPUT = "What is asked", "Who answers", "Limits", "Output"
 
 
 def build() -> Callable[..., None]:
@@ -40,21 +43,10 @@ def build() -> Callable[..., None]:
 def generate(
     task: Annotated[
         str | None,
-        Option(
-            metavar="NAME",
-            help="A task, whose questions are drawn by its law; also what scripts play.",
-            rich_help_panel=WHAT,
-            autocompletion=complete_task,
-        ),
+        task_option("A task, whose questions are drawn by its law; also what scripts play."),
     ] = None,
     questions: Annotated[
-        str | None,
-        Option(
-            metavar="FILE",
-            help="Questions, with answers or without, as .jsonl or .csv.",
-            rich_help_panel=WHAT,
-            autocompletion=complete_file,
-        ),
+        str | None, questions_option("Questions, with answers or without, as .jsonl or .csv.")
     ] = None,
     n: Annotated[
         int | None,
@@ -79,58 +71,13 @@ def generate(
             rich_help_panel=WHAT,
         ),
     ] = 1,
-    instances: Annotated[
-        str | None,
-        Option(metavar="N-M", help="The task's instances, by number.", rich_help_panel=WHAT),
-    ] = None,
-    sizes: Annotated[
-        str | None,
-        Option(metavar="N-M", help="The task in several sizes, in turn.", rich_help_panel=WHAT),
-    ] = None,
-    seed: Annotated[
-        int | None, Option(metavar="N", help="Of all that is random. [0]", rich_help_panel=WHAT)
-    ] = None,
-    depth: Annotated[
-        int | None,
-        Option(
-            "--depth",
-            "-d",
-            metavar="N",
-            help="The n of HCH_n; 0 is H alone. [2]",
-            rich_help_panel=WHO,
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        Option(
-            "--model",
-            "-m",
-            metavar="MODEL",
-            help="Who thinks, as NAME[:ARG].",
-            rich_help_panel=WHO,
-            autocompletion=complete_model,
-        ),
-    ] = None,
-    strategy: Annotated[
-        str | None,
-        Option(
-            "--strategy",
-            "-s",
-            metavar="STRATEGY",
-            help="How H answers. [factored]",
-            rich_help_panel=WHO,
-            autocompletion=complete_strategy,
-        ),
-    ] = None,
-    at: Annotated[
-        list[str] | None,
-        Option(
-            metavar="LEVELS=PLAYER",
-            help="Another player, strategy@model, for levels N, N+ or N-M. Repeatable.",
-            rich_help_panel=WHO,
-            autocompletion=complete_levels,
-        ),
-    ] = None,
+    instances: InstancesOption = None,
+    sizes: SizesOption = None,
+    seed: DrawnOption = None,
+    depth: DepthOption = None,
+    model: ModelOption = None,
+    strategy: StrategyOption = None,
+    at: AtOption = None,
     budget: Annotated[
         str | None,
         Option(metavar="AMOUNTS", help="The cap of all trees together.", rich_help_panel=LIMITS),
