@@ -194,6 +194,15 @@ def test_wrong_use_is_said_before_anything_is_sent(
     assert not Path(STORE).exists()
 
 
+def test_samples_of_a_file_are_counted_with_its_questions(typed: Typed) -> None:
+    Path("q.jsonl").write_text('{"question": "What is 2 + 3?"}\n{"question": "What is 3 + 4?"}\n')
+    words = ("--questions", "q.jsonl", "-s", "script", "--store", STORE, "--dry-run")
+    done = typed("generate", *words, "--samples", "50001")
+    assert (done.code, done.out) == (2, "")
+    assert "50,001 samples of 2 questions are 100,002 trees" in done.err
+    assert typed("generate", *words, "--samples", "2").code == 0
+
+
 def test_what_costs_money_wants_a_budget(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
     words = ("--task", "arithmetic", "-m", "openai:gpt-5.4-mini", "--store", STORE)
