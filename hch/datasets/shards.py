@@ -3,8 +3,7 @@
     <kind>/<split>/00000.jsonl or .parquet
     origins/<kind>/<split>/00000.jsonl       line i is where row i is from
 
-Equal rows in an equal order give equal bytes. Lone surrogates, for which UTF-8 has no bytes, are
-written as U+FFFD, in either container.
+Equal rows in an equal order give equal bytes, and lone surrogates are U+FFFD, in either container.
 """
 
 from __future__ import annotations
@@ -212,14 +211,19 @@ class _Lines:
             self._held, self._size = [], 0
 
 
+def without_surrogates(text: str) -> str:
+    """The text with U+FFFD for each lone surrogate, for which UTF-8 has no bytes."""
+    return text if text.isascii() else _LONE.sub("\ufffd", text)
+
+
 def plain(line: str) -> str:
     """The JSON text in ASCII, on one line, without lone surrogates."""
     if line.isascii() and "\\ud" not in line and "\n" not in line and "\\uD" not in line:
         return line
     data = json.loads(line)
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    if _LONE.search(text):
-        data = json.loads(_LONE.sub("\ufffd", text))
+    if (clean := without_surrogates(text)) != text:
+        data = json.loads(clean)
     return json.dumps(data, allow_nan=False, separators=(",", ":"))
 
 

@@ -14,7 +14,7 @@ import pytest
 from hch.datasets import parquet
 from hch.datasets.dataset import Dataset
 from hch.datasets.manifest import counted
-from hch.datasets.shards import Container, Shards, write_lines
+from hch.datasets.shards import Container, Shards, without_surrogates, write_lines
 from hch.errors import UsageError
 from tests.datasets.made import EVERY, Made, every, make, manifest, numbered, origin, tree, write
 
@@ -96,6 +96,12 @@ def test_what_utf8_has_no_bytes_for_is_replaced(container: Container, home: Path
     origins = (home / "origins/answer/train/00000.jsonl").read_bytes()
     assert origins.count(b"\n") == 6
     assert [json.loads(line)["said"] for line in origins.splitlines()] == said
+
+
+def test_a_text_without_lone_surrogates_stays_as_it_is() -> None:
+    for text in ("", "plain", "é 😀 \ufffd \0"):
+        assert without_surrogates(text) == text
+    assert without_surrogates("a\ud800b\udfff") == "a\ufffdb\ufffd"
 
 
 @both
