@@ -42,8 +42,9 @@ from datasets import load_dataset
 ## Where each row is from
 
 `origins/SUBSET/SPLIT/00000.jsonl` has a line for each row of `SUBSET/SPLIT/00000.{end}`, in the
-same order: run, root, node, parent, level, player, model, prompt. `roots.jsonl` has every root
-question with its split; all rows of a root, and of roots near-equal to it, are in one split.
+same order: run, root, node, parent, level, player, model, prompt. `roots.jsonl` has the root
+questions with their splits; all rows of a root, and of roots near-equal to it, are in one split.
+Roots that were left out are not in it: bridges, and what `--drop-near` or `--best` took.
 `{removed}` lists rows that were taken out because a file that must not be learned has them,
 `{bridges}` roots that were left out because they would have joined two splits, where there are any.
 `hch dataset look` shows a row beside the tree that it is from.

@@ -146,7 +146,8 @@ class TokenizerEntry(Wire):
 class Removed(Wire):
     """A row that decontamination took: a line of `removed.jsonl`.
 
-    `how` is `exact`, or that words in a row are the same: those `words`.
+    `how` is `same` where a text is equal to one of the file, `13-gram` where so many words in a row
+    are: those `words`.
     """
 
     run: str
