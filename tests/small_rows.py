@@ -68,7 +68,15 @@ def built(store: Path, folder: Path, tokenizer: Path | None) -> dict[str, list[L
         if made.numbered and tokenizer is None:
             continue
         flags = ["--tokenizer", str(tokenizer)] if made.numbered else []
-        flags += ["--where", "level>=0", "--wrong", "--format", name, "--rows", ",".join(made.kinds)]
+        flags += [
+            "--where",
+            "level>=0",
+            "--wrong",
+            "--format",
+            name,
+            "--rows",
+            ",".join(made.kinds),
+        ]
         words = ["dataset", "build", "--store", str(store), "--quiet", *flags]
         if cli.run([*words, "--out", str(folder / name)]) == 0:
             found[name] = list(lines(folder / name))

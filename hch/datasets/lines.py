@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -16,12 +15,12 @@ from hch.datasets.normal import mark
 from hch.datasets.picking import Picked, Picking
 from hch.datasets.reading import Seen
 from hch.datasets.recipe import Recipe
+from hch.datasets.shards import without_surrogates
 from hch.datasets.staging import Rooted, Staged, Staging
 from hch.events import NodeOpened
 from hch.rows import Origin, Row, Step, Turn
 from hch.types import Question
 
-_LONE = re.compile("[\ud800-\udfff]")
 _ORIGIN = tuple(one.name for one in fields(Origin))
 _DUMP = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
@@ -160,7 +159,7 @@ class Lines:
         text = self.recipe.redaction.text(text)
         if self.recipe.patterns is not None:
             text, _ = self.recipe.patterns.clean(text)
-        return text if text.isascii() else _LONE.sub("\ufffd", text)
+        return without_surrogates(text)
 
 
 def _shown(seen: Seen) -> list[NodeOpened]:
