@@ -24,8 +24,8 @@ from tests.servers import llama_server
 
 PAGE = "docs/datasets.md"
 SHOWN = 3
-LONGEST = 360
-"""The characters of a text that the docs show."""
+LONGEST, SYSTEM = 360, 40
+"""The characters of a text that the docs show, and of a system message."""
 
 
 KINDS = {
@@ -49,10 +49,11 @@ def grown(weights: Path, store: Path, n: int) -> list[str]:
     """Ask n questions in trees, and in votes; label every answer by the truth. The runs' ids."""
     task = ("--task", "arithmetic,size=2", "--n", str(n), "--answer-tokens", "128", "--quiet")
     with llama_server(weights, slots=8, length=2048) as served:
-        model = f"openai:small,base_url={served.url},temperature=0.7"
+        model = f"openai:small,base_url={served.url},temperature="
         asked = ("--concurrency", "8", "--budget", "1000000calls", "--store", str(store))
-        for strategy, depth in (("factored", "1"), ("vote,k=3/direct", "0")):
-            hch("generate", *task, "-m", model, "-s", strategy, "--depth", depth, *asked)
+        for strategy, depth, heat in (("factored", "1", "0.7"), ("vote,k=3/direct", "0", "0.2")):
+            player = ("-m", f"{model}{heat}", "-s", strategy, "--depth", depth)
+            hch("generate", *task, *player, *asked)
     with SqliteStore(store) as kept:
         runs = sorted(row.run for row in kept.runs())
     for run in runs:
@@ -161,16 +162,18 @@ def _shown(found: dict[str, list[Line]], n: int) -> Iterator[str]:
         for kind in kinds:
             rows = [row for row in found.get(name, ()) if row.kind == kind][:SHOWN]
             if rows:
-                shown = "\n".join(json.dumps(_cut(row.data)) for row in rows)
+                shown = "\n".join(json.dumps(_cut(row.data), ensure_ascii=False) for row in rows)
                 yield f"`{kind}`, as `{name}`:\n\n```json\n{shown}\n```"
 
 
-def _cut(value: Any) -> Any:
+def _cut(value: Any, longest: int = LONGEST) -> Any:
+    """The value with long texts cut, and what a model is told of its part cut most."""
     if isinstance(value, str):
-        return value if len(value) <= LONGEST else value[:LONGEST] + "…"
+        return value if len(value) <= longest else value[:longest] + "…"
     if isinstance(value, dict):
-        return {key: _cut(one) for key, one in value.items()}
-    return [_cut(one) for one in value[:4]] if isinstance(value, list) else value
+        longest = SYSTEM if value.get("role") == "system" else longest
+        return {key: _cut(one, longest) for key, one in value.items()}
+    return [_cut(one, longest) for one in value[:4]] if isinstance(value, list) else value
 
 
 def main(words: Sequence[str] | None = None) -> None:

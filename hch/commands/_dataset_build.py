@@ -269,11 +269,9 @@ def build_dataset(
     with closing(hch.kept_in) as kept_in:
         wanted = finished(kept_in, runs or (), recipe.where, quiet=quiet)
         progress = Progress(quiet=quiet or not sys.stderr.isatty())
-        with ending():
-            try:
-                built = Build(kept_in, wanted, recipe, progress).into(Path(out), force=force)
-            finally:
-                progress.end()
+        build = Build(kept_in, wanted, recipe, progress)
+        with progress, ending(build.give_up):
+            built = build.into(Path(out), force=force)
     if as_json:
         say_json(as_data(built))
     if not quiet:

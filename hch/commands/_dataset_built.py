@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 from hch.commands._terminal import mutter
 from hch.datasets.building import Built
@@ -57,7 +57,10 @@ class Progress:
         much = f"{done:,} of {of:,}" if of else f"{done:,}" if done else ""
         mutter(f"\r\x1b[K{what} {much}".rstrip())
 
-    def end(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Take the line away."""
         if self._shown:
             mutter("\r\x1b[K")

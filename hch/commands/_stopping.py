@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from hch.commands._running import SIGNALS
@@ -37,18 +37,19 @@ def stopping(again: str) -> Iterator[None]:
 
 
 @contextmanager
-def ending() -> Iterator[None]:
-    """A signal is an error in the `with`, so that what was begun is taken away.
+def ending(take_away: Callable[[], None]) -> Iterator[None]:
+    """A signal ends the process at once, as `stopping` has it, once what was begun is taken away.
 
-    Further ones change nothing: what is not taken away would be in the way.
+    Further signals change nothing: what is not taken away would be in the way.
     """
 
     def stop(number: int, _: object) -> None:
         for each in heard:
             signal.signal(each, signal.SIG_IGN)
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise SystemExit(128 + number)
+        line = "\r\x1b[K" if is_drawn_on(sys.stderr) else ""
+        last_words(f"{line}hch: stopped by {signal.Signals(number).name}\n")
+        take_away()
+        os._exit(128 + number)
 
     heard = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]  # as nohup has it
     before = {number: signal.signal(number, stop) for number in heard}

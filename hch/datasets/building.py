@@ -22,7 +22,7 @@ from hch.datasets.earlier import Earlier
 from hch.datasets.lines import Lines
 from hch.datasets.manifest import FileEntry, Manifest, counted, totals
 from hch.datasets.picking import Picking, Wanted
-from hch.datasets.place import building
+from hch.datasets.place import building, give_up
 from hch.datasets.reading import Reading
 from hch.datasets.recipe import Recipe
 from hch.datasets.shards import Shards, write_lines, write_text
@@ -101,6 +101,7 @@ class Build:
     runs: Sequence[str]
     recipe: Recipe
     progress: Progress = field(default=lambda *_: None)
+    _out: Path | None = None
 
     def into(self, out: Path, *, force: bool = False) -> Built:
         """Make the dataset, which is at `out` when this returns, whole."""
@@ -110,6 +111,7 @@ class Build:
         self._first, self._whys = Counter[str](), Counter[str]()
         with ExitStack() as stack:
             folder = stack.enter_context(building(out, force=force))
+            self._out = out
             staging = stack.enter_context(Staging())
             self._lines = Lines(recipe, staging)
             self._pick(staging)
@@ -121,6 +123,11 @@ class Build:
             manifest = self._account.manifest(divided, taken, files)
             manifest.write(folder)
         return Built(manifest, self._whys, self._account.labelled)
+
+    def give_up(self) -> None:
+        """Take away what was begun, for a process that ends at once."""
+        if self._out is not None:
+            give_up(self._out)
 
     @cached_property
     def _wanted(self) -> Wanted:

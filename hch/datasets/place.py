@@ -72,6 +72,11 @@ def _told(out: Path, within: Path | None = None) -> Iterator[None]:
         raise UsageError(f"{shown(out)} cannot be written: {why}") from error
 
 
+def give_up(out: Path) -> None:
+    """Remove what this process was making, whoever waits for it; it ends at once."""
+    _Place(_checked(out), None).give_up()
+
+
 def shown(path: Path) -> str:
     """A folder's name in a message."""
     return one_line(str(path))

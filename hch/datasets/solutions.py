@@ -34,8 +34,11 @@ class Solution:
 
 
 def solutions(seen: Seen, told: Mapping[str, Told], check: Said | None) -> Iterator[Solution]:
-    """What a node's asks make; none where not even the first was judged."""
-    rated = [(heard, _step(heard, told)) for heard in seen.asks if _counts(heard)]
+    """What a node's asks make, what was asked again once; none where the first was not judged."""
+    asked: dict[int, Heard] = {}
+    for heard in filter(_counts, seen.asks):
+        asked.setdefault(heard.node, heard)
+    rated = [(heard, _step(heard, told)) for heard in asked.values()]
     known = judged.judged(told.get(seen.opened.key), check)
     if any(heard.opened and heard.opened.question.body == STEP for heard, _ in rated):
         yield from _imported(rated, known)

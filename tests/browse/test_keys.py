@@ -28,6 +28,7 @@ from hch.browse.calling import CallScreen
 from hch.browse.canvas import Canvas
 from hch.browse.detail import TABS
 from hch.browse.help import KEYS, Help
+from hch.browse.leafing import Leaf
 from hch.browse.leaving import Leaving
 from hch.browse.listing import Listing
 from hch.browse.pages import Pages
@@ -74,7 +75,10 @@ def pressing(owner: type[DOMNode], action: str) -> pytest.MarkDecorator:
 
 
 def binding_classes() -> set[type[DOMNode]]:
-    """The classes of the browser that bind any key."""
+    """The classes of the browser that bind any key.
+
+    The screen of `hch dataset look` is none: see tests/commands/test_dataset_look.py.
+    """
     modules = [
         import_module(f"hch.browse.{found.name}") for found in iter_modules(hch.browse.__path__)
     ]
@@ -83,7 +87,7 @@ def binding_classes() -> set[type[DOMNode]]:
         for module in modules
         for _, kind in getmembers(module, isclass)
         if kind.__module__ == module.__name__ and issubclass(kind, DOMNode) and bound(kind)
-    }
+    } - {Leaf}
 
 
 def table() -> list[str]:
