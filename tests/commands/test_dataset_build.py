@@ -23,6 +23,7 @@ def test_every_way_that_there_is_can_be_typed() -> None:
 STOPPED = """
 import signal, sys
 from pathlib import Path
+from hch.commands._stopping import ending
 from hch.datasets.place import building, give_up
 
 def take_away():
