@@ -343,10 +343,10 @@ def test_a_dataset_of_log_probabilities(server: Served, home: Path) -> None:
     assert hch("ask", QUESTIONS[0], "--depth", "1", "-m", model).code == 0
     [listed] = json.loads(hch("runs", "--json").out)
     run = listed["run"]
-    words = ("dataset", "build", run, "-f", "logprobs", "--tokenizer", TINY, "--split", "all=1")
+    words = ("dataset", "build", run, "-f", "logprobs", "--tokenizer", TINY, "--split", "train=1")
     done = hch(*words, "--out", "rows")
     assert done.code == 0, done.err
-    [shard] = (home / "rows" / "soft" / "all").iterdir()
+    [shard] = (home / "rows" / "soft" / "train").iterdir()
     rows = [json.loads(line) for line in shard.read_text("utf-8").splitlines()]
     tokenizer = Tokenizer.named(TINY)
     assert rows
