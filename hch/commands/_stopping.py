@@ -27,13 +27,8 @@ def stopping(again: str) -> Iterator[None]:
         last_words(f"{line}hch: stopped by {signal.Signals(number).name}\n{how}")
         os._exit(128 + number)
 
-    heard = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]  # as nohup has it
-    before = {number: signal.signal(number, stop) for number in heard}
-    try:
+    with _heard(stop):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -44,14 +39,21 @@ def ending(take_away: Callable[[], None]) -> Iterator[None]:
     """
 
     def stop(number: int, _: object) -> None:
-        for each in heard:
+        for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)
         line = "\r\x1b[K" if is_drawn_on(sys.stderr) else ""
         last_words(f"{line}hch: stopped by {signal.Signals(number).name}\n")
         take_away()
         os._exit(128 + number)
 
-    heard = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]  # as nohup has it
+    with _heard(stop):
+        yield
+
+
+@contextmanager
+def _heard(stop: Callable[[int, object], None]) -> Iterator[None]:
+    """Signals to end go to `stop`, but for those that are ignored, as nohup has it."""
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in heard}
     try:
         yield

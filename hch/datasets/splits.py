@@ -45,10 +45,6 @@ class Splits:
     def names(self) -> tuple[str, ...]:
         return tuple(name for name, _ in self.shares)
 
-    def held_out(self, name: str) -> bool:
-        """Whether a split is for measuring: all are but the first."""
-        return name != self.names[0]
-
     def side(self, group: str, seed: int) -> str:
         """The split of a group: by a hash of its normal form under that seed, and nothing else."""
         data = normal(group).encode("utf-8", "surrogatepass")

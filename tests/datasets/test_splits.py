@@ -78,10 +78,10 @@ def test_a_larger_share_takes_groups_in_and_none_out() -> None:
     assert all(large.side(group, 0) == "train" for group in train)
 
 
-def test_all_but_the_first_are_held_out() -> None:
-    splits = Splits.parse("fit=0.8,dev=0.1,test=0.1")
-    assert splits.names == ("fit", "dev", "test")
-    assert [splits.held_out(name) for name in splits.names] == [False, True, True]
+def test_splits_stand_in_their_order_and_train_is_first() -> None:
+    assert Splits.parse("fit=0.8,dev=0.1,test=0.1").names == ("fit", "dev", "test")
+    with pytest.raises(UsageError, match="name train first"):
+        Splits.parse("test=0.2,train=0.8")
 
 
 def test_a_seed_always_means_the_same() -> None:
