@@ -120,7 +120,7 @@ StoreOption: TypeAlias = Annotated[
     str | None,
     Option(
         metavar="FILE",
-        help="Where the run is kept. [traces/hch.db]",
+        help="Where runs are kept. [traces/hch.db]",
         rich_help_panel=OUTPUT,
         autocompletion=complete_file,
     ),

@@ -53,9 +53,11 @@ def plugins(
     if as_json:
         say_json(found)
         return
+    width = max((len(one["name"]) for entries in found.values() for one in entries), default=0)
     for title, entries in found.items():
         if entries or kind:
-            say("\n".join([title, *map(_row, entries)] if entries else [f"no {title}"]))
+            lines = [_row(entry, width) for entry in entries]
+            say("\n".join([title, *lines] if entries else [f"no {title}"]))
 
 
 def _kinds() -> list[str]:
@@ -88,10 +90,10 @@ def _absent(extra: str) -> list[str]:
     return absent
 
 
-def _row(entry: dict[str, Any]) -> str:
-    """A line for the plugin, one for its options, and one for what it lacks."""
+def _row(entry: dict[str, Any], width: int) -> str:
+    """A line for the plugin, its name padded, one for its options, and one for what it lacks."""
     options = [f"{key}={value}" if value else key for key, value in entry["options"].items()]
     more = [f"options: {', '.join(options)}"] if options else []
     more += [f"not usable: {entry['missing']}"] if entry["missing"] else []
-    first = f"  {entry['name']:12}  {one_line(entry['about'] or '')}"
-    return "\n".join([first.rstrip(), *(f"{'':16}{one_line(line)}" for line in more)])
+    first = f"  {entry['name']:{width}}  {one_line(entry['about'] or '')}"
+    return "\n".join([first.rstrip(), *(f"{'':{width + 4}}{one_line(line)}" for line in more)])

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from hch import __version__
@@ -19,6 +21,7 @@ from hch.datasets.fingerprint import labels_hash, run_hash
 from hch.datasets.manifest import (
     BRIDGES,
     HELD_OUT,
+    LEFT_OUT,
     REMOVED,
     Against,
     Decontamination,
@@ -98,6 +101,7 @@ class Account:
             (HELD_OUT, self._held(staging)),
             (BRIDGES, self._bridges(staging)),
             (REMOVED, (line for (line,) in staging.query("SELECT line FROM removed"))),
+            (LEFT_OUT, self._left_out(staging)),
         ):
             lines = self._after(name, found)
             if (first := next(lines, None)) is not None:
@@ -176,6 +180,18 @@ class Account:
         )
         for run, root, text in found:
             yield json.dumps({"run": self.runs[run], "root": root, "text": text})
+
+    def _left_out(self, staging: Staging) -> Iterator[str]:
+        """The rows that filters took, each with the filter, in the order of the trees."""
+        found = staging.query(
+            "SELECT run, node, kind, lost FROM rows WHERE lost IS NOT NULL ORDER BY id"
+        )
+        for number, rows in groupby(found, itemgetter(0)):
+            run = self.runs[number]
+            outline = self.store.outline(run)
+            for _, node, kind, lost in rows:
+                told = {"run": run, "node": outline.id(node), "kind": kind, "filter": lost}
+                yield json.dumps(told)
 
 
 def _with(first: str, rest: Iterator[str]) -> Iterator[str]:

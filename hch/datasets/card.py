@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hch.datasets.manifest import BRIDGES, NAME, REMOVED, totals
+from hch.datasets.manifest import BRIDGES, LEFT_OUT, NAME, REMOVED, totals
 from hch.datasets.shards import Container
 from hch.protocols import Column
 from hch.safe_text import one_line
@@ -46,7 +46,8 @@ same order: run, root, node, parent, level, player, model, prompt. `roots.jsonl`
 questions with their splits; all rows of a root, and of roots near-equal to it, are in one split.
 Roots that were left out are not in it: bridges, and what `--drop-near` or `--best` took.
 `{removed}` lists rows that were taken out because a file that must not be learned has them,
-`{bridges}` roots that were left out because they would have joined two splits, where there are any.
+`{bridges}` roots that were left out because they would have joined two splits, and `{left}` every
+row that was made and then left out, with the filter that took it, where there are any.
 `hch dataset look` shows a row beside the tree that it is from.
 
 ## Made by
@@ -84,6 +85,7 @@ class Card:
             end=self.container,
             removed=REMOVED,
             bridges=BRIDGES,
+            left=LEFT_OUT,
             made=fenced(self.command),
         )
         return f"{head}\n{page}"

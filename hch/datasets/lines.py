@@ -60,6 +60,7 @@ class Lines:
         if (lack := self._lack(row, cleaned)) is not None:
             self.taken["lacks"] += 1
             self.whys[lack] += 1
+            self.staging.lost(root, run, seen.number, row.kind, "lacks")
             return
         made = [_DUMP(line) for line in self.recipe.built.encode(cleaned)]
         texts = _texts(cleaned, "".join(made))

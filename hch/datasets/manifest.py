@@ -3,7 +3,7 @@
 The same runs and options give the same bytes: there is no time in it, no folder, and every key in
 order. What may be long is a file of its own beside it, which `files` has too: the rows that
 decontamination took (`removed.jsonl`), the roots that would have joined two splits
-(`bridges.jsonl`).
+(`bridges.jsonl`), every row that a filter took (`left-out.jsonl`).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ NAME = "hch-manifest.json"
 REMOVED = "removed.jsonl"
 BRIDGES = "bridges.jsonl"
 HELD_OUT = "held-out.jsonl"
+LEFT_OUT = "left-out.jsonl"
 
 FIRST = ("train", "validation", "test")
 """The order of splits, before any others."""

@@ -106,14 +106,19 @@ class Staging:
 
     def add(self, row: Staged) -> None:
         self._count += 1
+        question = row.shows[0] if row.shows else None
         kept = (row.line, row.origin) if row.lost is None else (None, None)
         self._rows.append(
-            (self._count, row.root, row.run, row.node, row.kind, row.digest, row.shows[0],
+            (self._count, row.root, row.run, row.node, row.kind, row.digest, question,
              row.class_, row.lost, *kept)
         )  # fmt: skip
         self._shows += [(self._count, question) for question in dict.fromkeys(row.shows)]
         if len(self._rows) >= _TOGETHER:
             self.flush()
+
+    def lost(self, root: int, run: int, node: int, kind: str, name: str) -> None:
+        """Keep of a row that cannot be written only which it is, and the filter that took it."""
+        self.add(Staged(root, run, node, kind, b"", (), "", "", "", name))
 
     def flush(self) -> None:
         """Write what is held back."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from random import Random
 
@@ -219,6 +219,49 @@ def test_what_stands_in_an_evaluation_file_is_found_and_listed(tmp_path):
     told = manifest(tmp_path / "a")["decontamination"]
     assert [entry["file"] for entry in told["files"]] == ["exam.jsonl", "more.txt"]
     assert told["removed"] == taken(tmp_path / "a")["contaminated"] == 6
+
+
+def test_every_row_that_was_made_and_left_out_is_listed_with_its_filter(tmp_path):
+    store, exam, first = tmp_path / "hch.db", tmp_path / "exam.txt", tmp_path / "first"
+    asked = expressions(60)
+    trace = grown(store, asked, strategy="script", depth=1)
+    exam.write_text(asked[7] + "\n")
+    for root in range(50):
+        assert cli.run(["label", trace.run, str(root), "good", "--store", str(store)]) == 0
+    sizes = [row.origin["characters"] for row in build(store, tmp_path / "all")]
+    flags = ("--format", "unpaired", "--decontaminate", str(exam), "--near", "off", "--balance")
+    built = build(store, first, *flags, "--longest", str(max(sizes) - 1))
+    assert left_out(first, trace.run) == {
+        name: taken(first).get(name, 0)
+        for name in ("lacks", "length", "contaminated", "held out", "duplicate", "balance")
+        if taken(first).get(name)
+    }
+    listed = {line["node"] for line in jsonl(first / "left-out.jsonl")}
+    assert not listed & {row.origin["node"] for row in built}
+    assert {"7", "55"} <= listed
+
+
+def test_a_list_of_what_was_left_out_is_carried_into_an_extension(tmp_path):
+    store, first, second = tmp_path / "hch.db", tmp_path / "first", tmp_path / "second"
+    trace = grown(store, expressions(150), strategy="script", depth=1)
+    build(store, first, "--near", "off")
+    before = (first / "left-out.jsonl").read_bytes()
+    more = grown(store, expressions(150, seed=1), strategy="script", depth=1)
+    build(store, second, "--near", "off", "--extends", str(first))
+    assert (second / "left-out.jsonl").read_bytes().startswith(before)
+    new = left_out(second, trace.run, more.run) - left_out(first, trace.run)
+    assert new == Counter({name: n for name, n in taken(second).items() if n and name != "where"})
+    assert new["there already"]
+
+
+def left_out(folder: Path, *runs: str) -> Counter[str]:
+    """How many rows of these runs each filter took, by the list."""
+    lines = jsonl(folder / "left-out.jsonl")
+    return Counter(line["filter"] for line in lines if line["run"] in runs)
+
+
+def jsonl(path: Path) -> list[dict[str, str]]:
+    return list(map(json.loads, path.read_text().splitlines()))
 
 
 def regular_model() -> ScriptedModel:
