@@ -62,21 +62,8 @@ def test_what_was_refused_below_is_taken_only_by_allow_partial(tmp_path):
     store = tmp_path / "hch.db"
     trace = asked(store, regular(3), strategy="factored", depth=2, fanout=2)
     assert not trace.clean
-    assert (
-        cli.run(
-            [
-                "dataset",
-                "build",
-                "--store",
-                str(store),
-                "--where",
-                "level=2",
-                "--out",
-                str(tmp_path / "a"),
-            ]
-        )
-        == 2
-    )
+    words = ["dataset", "build", "--store", str(store), "--where", "level=2"]
+    assert cli.run([*words, "--out", str(tmp_path / "a")]) == 2
     flags = ("--where", "level=2", "--allow-partial", "--split", "train=1")
     rows = build(store, tmp_path / "b", *flags)
     assert [row.origin["node"] for row in rows] == ["0"]
