@@ -4,6 +4,9 @@ PYTHON ?= python3
 ARGS ?=
 ROOTS ?= 20
 
+# How many tests at once: more than there are cores, since many of them wait.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2)')
+
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
@@ -64,7 +67,7 @@ demo: $(CORE) ## answer a question by the built-in script, without a model or a 
 	@$(NO_KEYS) XDG_CONFIG_HOME=.demo $(BIN)/hch show --store .demo/hch.db
 
 test: $(DEV) ## run the tests with branch coverage; ARGS="-k word" adds to pytest's arguments
-	$(NO_KEYS) $(BIN)/python -m pytest -n auto -q -m "not integration and not vllm" --cov $(ARGS)
+	$(NO_KEYS) $(BIN)/python -m pytest -n $(WORKERS) -q -m "not integration and not vllm" --cov $(ARGS)
 
 check: lint types layers ## lint, types, layers, then the tests
 	$(MAKE) test
