@@ -129,6 +129,20 @@ def parts_of(question: Question) -> tuple[Text, Text]:
     return question.context[-2], question.context[-1]
 
 
+def about(question: str, context: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
+    """The question whose answer one is about, with the texts that came with it; None for others.
+
+    What came with it is not known of `matching`.
+    """
+    if question == CHECKING and len(context) >= _WANTED[CHECKING]:
+        return context[-2], tuple(context[:-2])
+    if question == GRADING and len(context) >= _WANTED[GRADING]:
+        return context[-3], tuple(context[:-3])
+    if question == MATCHING and len(context) > 1:
+        return context[-2], ()
+    return None
+
+
 def is_verdict_wanted(question: Question) -> bool:
     """Whether it is to be answered as `verdict` reads it, with all that it is about sent along."""
     least = _WANTED.get(question.text.body)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hch.browse.about import field, lineage_blocks, title
+from hch.browse.asking import part_blocks
 from hch.browse.blocks import BLANK, Block, Row, prose, written
 from hch.browse.book import Book
 from hch.datasets.dataset import Page
@@ -54,6 +55,7 @@ def described(page: Page, book: Book | None, node: int | None) -> Iterator[str]:
     if book is not None and node is not None:
         yield from written(label_blocks(book, page))
         yield from written([BLANK, *lineage_blocks(book, node)])
+        yield from written([BLANK, *part_blocks(book, node)])
 
 
 def node_of(book: Book, page: Page) -> int | None:

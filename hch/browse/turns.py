@@ -56,11 +56,12 @@ class InTurn(App[None]):
 
     async def _follow(self, turn: int, way: list[MessagePump]) -> None:
         """Go the way of a key, behind it, from what has the focus up to here, until all is done."""
-        while way and turn == self._turn:
-            first, *way = way
-            if first.call_later(self._follow, turn, way):
+        for place, pump in enumerate(way, 1):
+            if turn != self._turn or pump.call_later(self._follow, turn, way[place:]):
                 return
-        if turn == self._turn:
+        if way:  # nobody takes anything any more: the app closes
+            self._typed.clear()
+        elif turn == self._turn:
             way = self._way()
             busy = any(pump.message_queue_size for pump in way)
             self._quiet, self._rounds = 0 if busy else self._quiet + 1, self._rounds + 1

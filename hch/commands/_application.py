@@ -151,6 +151,7 @@ def _in_words(error: Any) -> str:
         dashed = "; put -- before a question that begins with a dash"
         end = dashed if command == "hch ask" and not near else ""
         return f"no option {option}: {hint}see {command} --help{end}"
-    message = error.format_message().rstrip(".").replace(". Did you mean", ": did you mean")
+    said = error.format_message().replace(": Value error, ", ": ").rstrip(".")
+    message = said.replace(". Did you mean", ": did you mean")
     end = "" if message.endswith("?") else ":"
     return f"{message[:1].lower()}{message[1:]}{end} see {command} --help"

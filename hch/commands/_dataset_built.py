@@ -7,8 +7,9 @@ from time import monotonic
 from typing import Any, Self
 
 from hch.commands._terminal import mutter
-from hch.datasets.building import Built
+from hch.datasets.advice import Built
 from hch.datasets.manifest import totals
+from hch.safe_text import one_line
 from hch.words import count
 
 EVERY = 0.2
@@ -31,7 +32,8 @@ def report(built: Built, out: str) -> Iterator[str]:
     """What came of it, in lines."""
     manifest = built.manifest
     rows = totals(manifest.counts)
-    yield f"wrote {count(rows, 'row')} of {count(len(manifest.runs), 'run')} to {out}"
+    new = f", {built.before:,} of them as they were" if built.before else ""
+    yield f"wrote {count(rows, 'row')} of {count(len(manifest.runs), 'run')} to {out}{new}"
     for kind, splits in manifest.counts.items():
         told = ", ".join(f"{name} {number:,}" for name, number in splits.items())
         yield f"  {kind}: {told}"
@@ -39,6 +41,9 @@ def report(built: Built, out: str) -> Iterator[str]:
         if entry.taken:
             what = f" ({entry.what})" if entry.what else ""
             yield f"  {entry.name}: left out {entry.taken:,}{what}"
+    if (against := manifest.decontamination) is not None:
+        names = ", ".join(one_line(file.file, 40) for file in against.files)
+        yield f"  held against {names}: {count(against.removed, 'row')} taken"
     for why, times in sorted(built.whys.items()):
         yield f"  no row {times:,} times: {why}"
     yield from built.advice()

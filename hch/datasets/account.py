@@ -15,7 +15,7 @@ from typing import Any
 from hch import __version__
 from hch.datasets.alternatives import options_of
 from hch.datasets.cleaning import Taken
-from hch.datasets.dividing import BRIDGE, Divided
+from hch.datasets.dividing import BRIDGE, HELD, Divided
 from hch.datasets.earlier import ROOTS, Earlier
 from hch.datasets.fingerprint import labels_hash, run_hash
 from hch.datasets.manifest import (
@@ -43,6 +43,20 @@ from hch.labels import Label
 from hch.types import sha
 
 RULE = "by root question; near-equal roots together"
+
+_HELD = """
+SELECT question, side FROM top WHERE NOT EXISTS (
+  SELECT 1 FROM earlier
+  WHERE earlier.kind = '' AND earlier.question = top.question AND earlier.side = top.side)
+ORDER BY question
+"""
+_LEFT_OUT = """
+SELECT run, node, kind, lost, why, NULL, NULL, NULL, 0 AS place FROM left_out
+UNION ALL
+SELECT rows.run, node, kind, rows.lost, NULL, top_side, top.run, top.root, rows.id
+FROM rows LEFT JOIN roots top ON top.id = top_root WHERE rows.lost IS NOT NULL
+ORDER BY run, node, place, kind
+"""
 
 SAMPLED = ("temperature", "top_p", "top_k", "min_p", "seed", "logprobs", "effort")
 """Of a model's options those that say how it samples."""
@@ -108,7 +122,7 @@ class Account:
                 yield name, _with(first, lines)
 
     def manifest(
-        self, divided: Divided, taken: Iterable[Taken], files: Iterable[FileEntry]
+        self, divided: Divided, taken: Iterable[Taken], files: Iterable[FileEntry], taught: int
     ) -> Manifest:
         """The manifest of these files."""
         recipe, files = self.recipe, tuple(sorted(files, key=lambda entry: entry.path))
@@ -133,6 +147,7 @@ class Account:
                 groups=divided.groups,
                 largest=divided.largest,
                 bridges=lines.get(BRIDGES, 0),
+                taught=taught,
             ),
             decontamination=self._decontamination(lines.get(REMOVED, 0)),
             tokenizer=TokenizerEntry(name=tokenizer.name, hash=tokenizer.hash)
@@ -171,7 +186,7 @@ class Account:
     def _held(self, staging: Staging) -> Iterator[str]:
         """What is asked in trees that are held out, by its mark."""
         names: Mapping[int, str] = dict(enumerate(self.recipe.splits.names))
-        for question, side in staging.query("SELECT question, side FROM top ORDER BY question"):
+        for question, side in staging.query(_HELD):
             yield json.dumps({"split": names[side], "question": question.hex()})
 
     def _bridges(self, staging: Staging) -> Iterator[str]:
@@ -183,15 +198,23 @@ class Account:
 
     def _left_out(self, staging: Staging) -> Iterator[str]:
         """The rows that filters took, each with the filter, in the order of the trees."""
-        found = staging.query(
-            "SELECT run, node, kind, lost FROM rows WHERE lost IS NOT NULL ORDER BY id"
-        )
-        for number, rows in groupby(found, itemgetter(0)):
+        for number, rows in groupby(staging.query(_LEFT_OUT), itemgetter(0)):
             run = self.runs[number]
             outline = self.store.outline(run)
-            for _, node, kind, lost in rows:
+            for _, node, kind, lost, why, *held, _ in rows:
                 told = {"run": run, "node": outline.id(node), "kind": kind, "filter": lost}
+                if because := self._held_by(*held) if lost == HELD else why:
+                    told["why"] = because
                 yield json.dumps(told)
+
+    def _held_by(self, side: int | None, run: int | None, root: int | None) -> str:
+        """Why a row is held out: in which split another tree asks what it asks, and in which."""
+        if side is None:
+            return "a row of an earlier split asks it"
+        split = self.recipe.splits.names[side]
+        if run is None:
+            return f"asked in {split} of the dataset that is extended"
+        return f"asked in {split}, by root {root} of run {self.runs[run]}"
 
 
 def _with(first: str, rest: Iterator[str]) -> Iterator[str]:

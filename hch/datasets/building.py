@@ -6,22 +6,22 @@ The same runs and the same recipe give the same bytes, in whatever order the run
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from hch.datasets.account import Account
-from hch.datasets.alternatives import NONE_RECORDED, UNRECORDED
+from hch.datasets.advice import Built, labelling, nothing, unrated
 from hch.datasets.card import FILE as CARD
 from hch.datasets.card import Card
-from hch.datasets.cleaning import Cleaning, Taken
-from hch.datasets.dividing import HELD, Divided, Dividing, reach
+from hch.datasets.cleaning import TAUGHT, Cleaning, Taken
+from hch.datasets.dividing import Divided, Dividing, reach
 from hch.datasets.earlier import Earlier
 from hch.datasets.lines import Lines
-from hch.datasets.manifest import FileEntry, Manifest, counted, totals
-from hch.datasets.picking import Picking, Wanted
+from hch.datasets.manifest import FileEntry, counted, totals
+from hch.datasets.picking import Left, Picking, Wanted
 from hch.datasets.place import building, give_up
 from hch.datasets.reading import Reading
 from hch.datasets.recipe import Recipe
@@ -30,7 +30,6 @@ from hch.datasets.staging import Rooted, Staging
 from hch.errors import UsageError
 from hch.keeping import Store
 from hch.labels import told
-from hch.rows import Kind
 
 Progress = Callable[[str, int, int], None]
 """Told what is done, how much of it, and of how much; 0 where that is not known."""
@@ -47,47 +46,6 @@ ALONE = {
     "contaminated": "rows that share text with a file that must not be learned",
 }
 """The filters that look at one row alone, in their order, and what they take."""
-
-MAKES: Mapping[Kind, str] = {
-    "decision": "calls of models make decisions",
-    "preference": "votes that are not unanimous and checks that reject make preferences",
-    "step": "sub-questions that are labelled or checked make steps",
-    "soft": "votes make shares",
-}
-"""What makes rows of a kind, where that is not any answer."""
-
-MUCH = 0.1
-"""The part of the rows, or of the groups, from which on it is said that something took many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """What came of a build: its manifest, and why what there was made no row.
-
-    `labelled` is whether anybody said of any node how good it is.
-    """
-
-    manifest: Manifest
-    whys: Mapping[str, int]
-    labelled: bool = True
-
-    def advice(self) -> Iterator[str]:
-        """What whoever built it may want to change."""
-        split, counts = self.manifest.split, self.manifest.counts
-        if not self.labelled:
-            yield "nobody said which answers are right: hch label RUN --truth, or --help"
-        first = next(iter(split.shares))
-        if not any(first in splits for splits in counts.values()):
-            yield f"no row is in {first}: there are few groups of roots, try another --seed"
-        if split.largest > max(1, MUCH * split.groups):
-            yield (
-                f"{split.largest:,} root questions are nearly equal, and all in one split: a "
-                "higher --near joins fewer"
-            )
-        rows = totals(counts)
-        held = next((f.taken for f in self.manifest.filters if f.name == HELD), 0)
-        if held > MUCH * (rows + held):
-            yield "many sub-questions are asked in held-out trees too: --apart questions keeps more"
 
 
 @dataclass
@@ -108,21 +66,24 @@ class Build:
         recipe = self.recipe
         earlier = Earlier.read(recipe) if recipe.extends else None
         self._account = Account(self.store, recipe, self._wanted, earlier)
-        self._first, self._whys = Counter[str](), Counter[str]()
+        self._whys = Counter[str]()
         with ExitStack() as stack:
             folder = stack.enter_context(building(out, force=force))
             self._out = out
             staging = stack.enter_context(Staging())
             self._lines = Lines(recipe, staging)
             self._pick(staging)
+            self._check_rated(staging)
             divided = self._divide(staging, earlier)
             taken = [*self._alone(), *self._cleaning.clean(staging)]
             if not staging.one("SELECT count(*) FROM rows WHERE lost IS NULL"):
                 raise UsageError(self._nothing(taken))
             files = list(self._written(folder, staging, earlier))
-            manifest = self._account.manifest(divided, taken, files)
+            taught = int(staging.one(TAUGHT)) if earlier else 0
+            manifest = self._account.manifest(divided, taken, files, taught)
             manifest.write(folder)
-        return Built(manifest, self._whys, self._account.labelled)
+        before = totals(earlier.manifest.counts) if earlier else 0
+        return Built(manifest, self._whys, self.runs, self._account.labelled, before)
 
     def give_up(self) -> None:
         """Take away what was begun, for a process that ends at once."""
@@ -165,15 +126,23 @@ class Build:
             for done, seen in enumerate(reading.nodes()):
                 root = roots[seen.root]
                 lines.node(number, root, seen, picking)
-                for picked in picking.rows(seen):
-                    lines.add(number, root, seen, picked)
+                for found in picking.rows(seen):
+                    if isinstance(found, Left):
+                        lines.leave(number, seen, found.rule, found.kind)
+                    else:
+                        lines.add(number, root, seen, found)
                 if done % 1000 == 0:
                     self.progress(f"run {number + 1} of {len(runs)}", done, reading.outline.n)
-            self._first += picking.taken
             self._whys += picking.making.whys
             self._account.take(reading, labels)
         self._whys += lines.whys
         staging.index()
+
+    def _check_rated(self, staging: Staging) -> None:
+        """Raises UsageError where nothing says of any sample how good it is."""
+        best, rated = self.recipe.best, "SELECT count(best) FROM roots"
+        if best is not None and not staging.one(rated):
+            raise UsageError(unrated(best.by, self.runs))
 
     def _rooted(self, number: int, reading: Reading) -> Iterator[tuple[int, int]]:
         """The roots of a run, each with its id."""
@@ -192,19 +161,19 @@ class Build:
         divided = dividing.divide(staging, earlier.roots if earlier else ())
         if earlier:
             staging.insert("earlier", earlier.rows(recipe.splits.names))
-        held: dict[int, list[tuple[int, int]]] = {}
+        held: dict[int, list[tuple[int, int, int]]] = {}
         found = staging.query(
-            "SELECT run, root, side FROM roots WHERE side > 0 AND lost IS NULL ORDER BY id"
+            "SELECT run, id, root, side FROM roots WHERE side > 0 AND lost IS NULL ORDER BY id"
         )
-        for run, root, side in found:
-            held.setdefault(run, []).append((root, side))
+        for run, *root in found:
+            held.setdefault(run, []).append((root[0], root[1], root[2]))
         reach(staging, lambda run: self.store.outline(runs[run]), held)
         return divided
 
     def _alone(self) -> Iterator[Taken]:
         """What the filters took that look at one row alone, in their order."""
         for name, what in ALONE.items():
-            if rows := self._first[name] + self._lines.taken[name]:
+            if rows := self._lines.taken[name]:
                 yield Taken(name, rows, what)
 
     def _written(
@@ -237,15 +206,10 @@ class Build:
             yield write_text(folder, name, text)
 
     def _nothing(self, taken: Iterable[Taken]) -> str:
-        if self.recipe.alternatives and set(self._whys) <= {UNRECORDED}:
-            return NONE_RECORDED
-        told = ", ".join(f"{t.name} took {t.rows:,}" for t in taken if t.rows)
-        whys = "; ".join(f"{n:,} times {why}" for why, n in self._whys.most_common(3))
-        nodes = sum(self._account.entries[run].nodes for run in self._account.runs)
-        kinds = " or ".join(self.recipe.kinds)
-        makes = "; ".join(MAKES[kind] for kind in self.recipe.kinds if kind in MAKES)
-        parts = (f"{nodes:,} nodes make no {kinds} row to be written", told, whys, makes)
-        return ": ".join(filter(None, parts))
+        account = self._account
+        nodes = sum(account.entries[run].nodes for run in account.runs)
+        label = "" if account.labelled else labelling(self.runs)
+        return nothing(self.recipe, nodes, taken, self._whys, label)
 
 
 def _folders(files: Iterable[FileEntry]) -> dict[str, list[str]]:

@@ -50,6 +50,7 @@ class Cleaning:
         yield Taken(HELD, self._hold(staging), _HELD_WHAT[self.apart])
         if self.extends:
             staging.run("CREATE INDEX earlier_by_digest ON earlier (digest)")
+            staging.run("CREATE INDEX earlier_by_question ON earlier (question)")
             rows = staging.lose("there already", _THERE)
             yield Taken("there already", rows, "the dataset that is extended has the same row")
         rows = staging.lose("duplicate", _AGAIN)
@@ -64,6 +65,7 @@ class Cleaning:
         for statement in _HIGHEST[self.apart]:
             staging.run(statement)
         taken = staging.lose(HELD, _SHOWN_HIGHER)
+        staging.run(_BY_WHOM, HELD)
         for statement in _LOWEST[self.apart]:
             staging.run(statement)
         return taken + staging.lose(HELD, _ASKED_LOWER)
@@ -87,37 +89,47 @@ _FIRSTS = (
     "CREATE TABLE firsts (team INTEGER PRIMARY KEY, id INTEGER)",
     "INSERT INTO firsts SELECT team, min(id) FROM roots WHERE lost IS NULL GROUP BY team",
 )
-_TOP = "CREATE TABLE top (question BLOB PRIMARY KEY, side INTEGER) WITHOUT ROWID"
+_TOP = """
+CREATE TABLE top (question BLOB PRIMARY KEY, side INTEGER, root INTEGER) WITHOUT ROWID
+"""
 _LOW = "CREATE TABLE low (question BLOB PRIMARY KEY, side INTEGER) WITHOUT ROWID"
+_IN_TREES = """
+SELECT asked.question, roots.side, roots.id AS root
+FROM asked JOIN roots ON roots.id = asked.root WHERE roots.lost IS NULL
+UNION ALL
+SELECT asked.question, reached.side, reached.root FROM reached JOIN asked USING (run, node)
+UNION ALL
+"""
+_BY_ROOTS = """
+SELECT question, side, id AS root FROM roots WHERE lost IS NULL
+UNION ALL SELECT question, side, NULL FROM earlier WHERE kind <> 'shown'
+"""
+_LAST = """
+INSERT INTO top SELECT question, side, root FROM (
+  SELECT question, side, root, row_number() OVER (
+    PARTITION BY question ORDER BY side DESC, root) AS number
+  FROM ({asked}) WHERE side > 0)
+WHERE number = 1
+"""
 _HIGHEST: dict[Apart, tuple[str, ...]] = {
-    "trees": (
-        _TOP,
-        """
-        INSERT INTO top SELECT question, max(side) FROM (
-          SELECT asked.question, side FROM asked JOIN roots ON roots.id = asked.root
-          WHERE roots.lost IS NULL
-          UNION ALL SELECT asked.question, side FROM reached JOIN asked USING (run, node)
-          UNION ALL SELECT question, side FROM roots WHERE lost IS NULL
-          UNION ALL SELECT question, side FROM earlier)
-        GROUP BY question HAVING max(side) > 0
-        """,
-    ),
-    "questions": (
-        _TOP,
-        """
-        INSERT INTO top SELECT question, max(side) FROM (
-          SELECT question, side FROM roots WHERE lost IS NULL
-          UNION ALL SELECT question, side FROM earlier)
-        GROUP BY question HAVING max(side) > 0
-        """,
-    ),
+    "trees": (_TOP, _LAST.format(asked=_IN_TREES + _BY_ROOTS)),
+    "questions": (_TOP, _LAST.format(asked=_BY_ROOTS)),
 }
-"""By question the last split in which it is asked: in trees, or by roots alone."""
+"""By question the last split in which it is asked, in trees or by roots alone, and by which root.
+
+By none where it is a dataset that is extended that asks it.
+"""
 
 _SHOWN_HIGHER = """
 id IN (SELECT shows.row FROM top JOIN shows USING (question)
        JOIN rows shown ON shown.id = shows.row JOIN roots ON roots.id = shown.root
        WHERE top.side > roots.side)
+"""
+_BY_WHOM = """
+UPDATE rows SET (top_side, top_root) = (
+  SELECT top.side, top.root FROM shows JOIN top USING (question)
+  WHERE shows.row = rows.id ORDER BY top.side DESC, top.root LIMIT 1)
+WHERE lost = ?
 """
 _EARLIEST = "INSERT INTO low SELECT question, min(side) FROM earlier GROUP BY question"
 _LOWEST: dict[Apart, tuple[str, ...]] = {
@@ -139,6 +151,12 @@ _ASKED_LOWER = """
 id IN (SELECT held.id FROM low JOIN rows held USING (question)
        JOIN roots ON roots.id = held.root WHERE low.side < roots.side)
 """
+TAUGHT = """
+SELECT count(DISTINCT question) FROM top JOIN earlier USING (question)
+WHERE earlier.kind <> '' AND earlier.side < top.side
+"""
+"""How many questions of held-out trees rows of the dataset that is extended show already."""
+
 _THERE = """
 EXISTS (SELECT 1 FROM earlier WHERE earlier.kind = rows.kind AND earlier.digest = rows.digest)
 """

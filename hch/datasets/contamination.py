@@ -1,4 +1,4 @@
-"""Whether a text is from a file of an evaluation: the same text, or 13 words in a row.
+"""Whether a text is from a file of an evaluation: the same words, or 13 of them in a row.
 
 The rule is that of Brown et al. 2020 (arXiv 2005.14165), appendix C, with what counts as a word by
 `hch.datasets.normal`. What is kept of the files is 8 bytes of a hash for each text and each 13
@@ -18,7 +18,7 @@ from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-from hch.datasets.normal import mark, normal, words
+from hch.datasets.normal import normal, words
 from hch.errors import UsageError
 from hch.safe_text import one_line
 
@@ -67,11 +67,12 @@ class Contamination:
             reading = _File(path)
             count = 0
             for line, text in reading.texts():
-                if not normal(text):
+                found = list(words(text))
+                if not found:
                     continue
                 count, place = count + 1, number << _LINES | line
-                same.add(mark(text), place)
-                for nth, gram in enumerate(_grams(words(text))):
+                same.add(_mark(found), place)
+                for nth, gram in enumerate(_grams(found)):
                     known.update(gram[-1:] if nth else gram)
                     grams.add(_mark(gram), place)
             if not count:
@@ -86,9 +87,9 @@ class Contamination:
         it too.
         """
         for text in texts:
-            form = normal(text)
-            if form and (place := self._same.find(mark(text))) is not None:
-                return self._hit(place, "same", form)
+            every = list(words(text))
+            if every and (place := self._same.find(_mark(every))) is not None:
+                return self._hit(place, "same", normal(text))
         for text in (*texts, *also):
             for gram in _grams(words(text), self._known):
                 if (place := self._grams.find(_mark(gram))) is not None:
@@ -141,8 +142,9 @@ def _grams(found: Iterable[str], known: frozenset[str] | None = None) -> Iterato
             yield tuple(last)
 
 
-def _mark(gram: tuple[str, ...]) -> bytes:
-    return blake2b(" ".join(gram).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+def _mark(found: Iterable[str]) -> bytes:
+    """Eight bytes of words in a row, whatever blanks are between them."""
+    return blake2b(" ".join(found).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 class _File:

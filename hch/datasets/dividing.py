@@ -23,6 +23,9 @@ NEAR = "near-equal"
 HELD = "held out"
 
 
+_BRIDGES = "UPDATE roots SET lost = ? WHERE id = ? AND lost IS NULL"
+
+
 class Settled(NamedTuple):
     """A root of an earlier dataset: what it is about, its text, its split, its group's number."""
 
@@ -69,7 +72,7 @@ class Dividing:
         for (id_, about, text), team in zip(roots, teams[len(earlier) :], strict=True):
             there = known.get((about, normal(text)))
             if there is None and len(sides[team]) > 1:
-                staging.run("UPDATE roots SET lost = ? WHERE id = ?", BRIDGE, id_)
+                staging.run(_BRIDGES, BRIDGE, id_)
             elif there is None:
                 there = next(iter(sides[team]), None)
             if there is None:
@@ -106,20 +109,19 @@ class Dividing:
 def reach(
     staging: Staging,
     outlines: Callable[[int], Outline],
-    roots: Mapping[int, Iterable[tuple[int, int]]],
+    roots: Mapping[int, Iterable[tuple[int, int, int]]],
 ) -> None:
     """Keep, of the trees that are held out, every node, those that other trees own too.
 
-    `roots` has by run the numbers and the sides of the roots that are held out.
+    `roots` has by run the ids, the numbers and the sides of the roots that are held out.
     """
     for run, held in roots.items():
         outline = outlines(run)
         nodes = {outline.slot[p]: outline.node(p) for p in outline.roots}
-        for root, side in held:
+        for id_, root, side in held:
             if nodes.get(root, NOBODY) != NOBODY:
-                staging.insert(
-                    "reached", ((run, node, side) for node in _below(outline, nodes[root]))
-                )
+                below = _below(outline, nodes[root])
+                staging.insert("reached", ((run, node, side, id_) for node in below))
 
 
 def _below(outline: Outline, root: int) -> set[int]:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hch.beginning import reason
 from hch.datasets.dividing import Settled
@@ -21,6 +21,7 @@ from hch.safe_text import one_line
 from hch.wire import Chars, Wire
 
 ROOTS = "roots.jsonl"
+SHOWN = "shown"
 
 LONGEST = 1 << 26
 """The most bytes of a line."""
@@ -44,6 +45,26 @@ class RootLine(Wire):
     group: int
     about: _Hex
     text: Chars
+
+
+class HeldLine(Wire):
+    """A line of `held-out.jsonl`: the mark of what is asked in a tree of that split."""
+
+    split: str
+    question: _Hex
+
+
+class TaughtLine(BaseModel):
+    """What is read of an origin: the marks of the row, of its question, and of what it shows."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    digest: _Hex
+    question: _Hex
+    shows: tuple[_Hex, ...]
+
+
+L = TypeVar("L", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +94,7 @@ class Earlier:
                     "verify says what is wrong"
                 )
         lines = tuple(_lines(folder, ROOTS))
-        roots = [_root(folder, number, line) for number, line in enumerate(lines, 1)]
+        roots = [_parsed(RootLine, folder, ROOTS, n, line) for n, line in enumerate(lines, 1)]
         if wrong := {root.split for root in roots} - set(recipe.splits.names):
             raise UsageError(f"{shown(folder, ROOTS)} has the split {one_line(min(wrong), 40)!r}")
         settled = (Settled(bytes.fromhex(r.about), r.text, r.split, r.group) for r in roots)
@@ -86,38 +107,31 @@ class Earlier:
     def rows(self, names: tuple[str, ...]) -> Iterator[tuple[str, bytes, bytes, int]]:
         """Each row's kind, digest, mark of its question, and the number of its split.
 
-        So too for each root, of no kind. Raises UsageError for an origin that cannot be read.
+        So too for each root, of no kind, and for what else stands in a row, as `SHOWN`. Raises
+        UsageError for an origin that cannot be read.
         """
         for root in self.roots:
             yield "", b"", root.about + mark(root.text), names.index(root.split)
         for number, line in enumerate(self.listed(HELD_OUT), 1):
-            data = self._read(HELD_OUT, number, line, ("split", "question"))
-            if data["split"] in names:
-                yield "", b"", bytes.fromhex(data["question"]), names.index(data["split"])
+            held = _parsed(HeldLine, self.folder, HELD_OUT, number, line)
+            if held.split in names:
+                yield "", b"", bytes.fromhex(held.question), names.index(held.split)
         for entry in self.manifest.files:
             if (where := row_shard(entry.path)) is None:
                 continue
             kind, split = where
             path = origins_of(entry.path)
             for number, line in enumerate(_lines(self.folder, path), 1):
-                data = self._read(path, number, line, ("digest", "question"))
-                digest, question = (bytes.fromhex(data[n]) for n in ("digest", "question"))
-                yield kind, digest, question, names.index(split)
+                row = _parsed(TaughtLine, self.folder, path, number, line)
+                side = names.index(split)
+                yield kind, bytes.fromhex(row.digest), bytes.fromhex(row.question), side
+                for question in row.shows:
+                    yield SHOWN, b"", bytes.fromhex(question), side
 
     def listed(self, path: str) -> Iterator[str]:
         """The lines of a list that it may have, such as `removed.jsonl`."""
         if any(entry.path == path for entry in self.manifest.files):
             yield from _lines(self.folder, path)
-
-    def _read(self, path: str, number: int, line: str, names: tuple[str, ...]) -> dict[str, str]:
-        try:
-            data = json.loads(line)
-            found = {name: str(data[name]) for name in names}
-            bytes.fromhex("".join(found[n] for n in names if n != "split"))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            place = f"{shown(self.folder, path)}, line {number}"
-            raise UsageError(f"{place}: it is not what hch writes there") from error
-        return found
 
 
 def _lines(folder: Path, path: str) -> Iterable[str]:
@@ -130,9 +144,10 @@ def _lines(folder: Path, path: str) -> Iterable[str]:
             yield line[:-1].decode("ascii")
 
 
-def _root(folder: Path, number: int, line: str) -> RootLine:
+def _parsed(model: type[L], folder: Path, path: str, number: int, line: str) -> L:
     try:
-        return RootLine.model_validate_json(line)
+        return model.model_validate_json(line)
     except ValidationError as error:
-        place = f"{shown(folder, ROOTS)}, line {number}"
-        raise UsageError(f"{place}: it is no root: {one_line(reason(error), 200)}") from error
+        place = f"{shown(folder, path)}, line {number}"
+        why = one_line(reason(error), 200)
+        raise UsageError(f"{place}: it is not what hch writes there: {why}") from error

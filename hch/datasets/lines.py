@@ -17,11 +17,13 @@ from hch.datasets.reading import Seen
 from hch.datasets.recipe import Recipe
 from hch.datasets.shards import without_surrogates
 from hch.datasets.staging import Rooted, Staged, Staging
-from hch.events import NodeOpened
-from hch.rows import Origin, Row, Step, Turn
+from hch.datasets.standing import Standing, own, refused, standing
+from hch.rows import Kind, Origin, Row, Step, Turn
 from hch.types import Question
 
 _ORIGIN = tuple(one.name for one in fields(Origin))
+CONTAMINATED = "contaminated"
+
 _DUMP = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -45,30 +47,38 @@ class Lines:
         against = self.recipe.against
         if against is not None and (hit := against.found([root.text])) is not None:
             self._hits[id_] = hit
+            self.staging.run("UPDATE roots SET lost = ? WHERE id = ?", CONTAMINATED, id_)
         return id_
 
     def node(self, run: int, root: int, seen: Seen, picking: Picking) -> None:
         """Keep what was asked in a root's tree, whatever rows come of it, and how good that is."""
-        self.staging.ask(self._mark_of(seen.opened), root, run, seen.number)
-        if self.recipe.best and picking.is_root(seen) and picking.against(seen) is None:
+        for asked in (own(seen.opened), *refused(seen)):
+            self.staging.ask(self._mark_of(asked), root, run, seen.number)
+        answers = picking.is_root(seen) and not picking.is_grading(seen.root)
+        if self.recipe.best and answers and picking.against(seen) is None:
             self.staging.rate(root, self.recipe.best.of(picking.facts(seen)))
+
+    def leave(
+        self, run: int, seen: Seen, rule: str, kind: Kind | None = None, why: str | None = None
+    ) -> None:
+        """Keep that a rule left out a row of a node, or all that it teaches."""
+        self.taken[rule] += 1
+        self.staging.leave(run, seen.number, kind, rule, why)
 
     def add(self, run: int, root: int, seen: Seen, picked: Picked) -> None:
         """Stage a row."""
         row, facts = picked
         cleaned = self._clean(row)
         if (lack := self._lack(row, cleaned)) is not None:
-            self.taken["lacks"] += 1
             self.whys[lack] += 1
-            self.staging.lost(root, run, seen.number, row.kind, "lacks")
+            self.leave(run, seen, "lacks", row.kind, lack)
             return
         made = [_DUMP(line) for line in self.recipe.built.encode(cleaned)]
         texts = _texts(cleaned, "".join(made))
         size = self.recipe.size(texts)
-        shown = _shown(seen) if row.kind in ("step", "decision", "soft") else []
-        asked = [opened.question.body for opened in (seen.opened, *shown)]
-        marks = tuple(map(self._mark_of, (seen.opened, *shown)))
-        lost = self._against(cleaned, root, (asked, texts), size)
+        asked = list(standing(seen, row.kind))
+        marks = tuple(dict.fromkeys(map(self._mark_of, asked)))
+        lost = self._against(cleaned, root, ([each.text for each in asked], texts), size)
         verdict = cleaned.good if self.recipe.built.judged else None
         digest = _digest(texts, verdict, cleaned.steps)
         origin = {
@@ -80,13 +90,14 @@ class Lines:
             "share": facts.share,
             "check": facts.check,
             "cost": round((facts.cost or 0) * 1e6),
-            "tokens": facts.tokens,
-            "calls": facts.calls,
+            "tokens": round(facts.tokens or 0),
+            "calls": round(facts.calls or 0),
             "characters": sum(map(len, texts)),
             "size": size if self.recipe.tokenizer else None,
             "question": marks[0].hex(),
+            "shows": [also.hex() for also in marks[1:]],
         }
-        for line in made:
+        for line in made[:1] if lost else made:
             own = _digest([line]) if len(made) > 1 else digest
             self.staging.add(
                 Staged(
@@ -110,9 +121,9 @@ class Lines:
         lack = self.recipe.built.lacks(cleaned)
         return lack and f"the format wants {lack}"
 
-    def _mark_of(self, opened: NodeOpened) -> bytes:
-        """The mark of what a node was asked."""
-        return self._marked(opened.question.body, [words.body for words in opened.context])[1]
+    def _mark_of(self, asked: Standing) -> bytes:
+        """The mark of a question."""
+        return self._marked(asked.text, asked.context)[1]
 
     def _marked(self, text: str, context: Iterable[str]) -> tuple[bytes, bytes]:
         """As rows have them: an instance is no part of it, since no prompt says which it is."""
@@ -130,7 +141,7 @@ class Lines:
             hit = recipe.against.found(*said)
         if hit is None:
             return None
-        self.taken["contaminated"] += 1
+        self.taken[CONTAMINATED] += 1
         told = Removed(
             run=row.origin.run,
             node=row.origin.node,
@@ -140,7 +151,7 @@ class Lines:
             words=self._text(hit.words),
         )
         self.staging.insert("removed", [(json.dumps(told.model_dump()),)])
-        return "contaminated"
+        return CONTAMINATED
 
     def _clean(self, row: Row) -> Row:
         """The row without keys of this environment, and without what patterns match."""
@@ -161,11 +172,6 @@ class Lines:
         if self.recipe.patterns is not None:
             text, _ = self.recipe.patterns.clean(text)
         return without_surrogates(text)
-
-
-def _shown(seen: Seen) -> list[NodeOpened]:
-    """The sub-questions that may stand in what a node saw and said."""
-    return [heard.opened for heard in seen.asks if heard.opened is not None]
 
 
 def _texts(row: Row, written: str) -> list[str]:

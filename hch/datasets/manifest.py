@@ -9,6 +9,7 @@ decontamination took (`removed.jsonl`), the roots that would have joined two spl
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
@@ -112,6 +113,7 @@ class SplitEntry(Wire):
 
     `near` is the similarity from which on roots are near-equal, None where only equal ones were
     joined; `bridges` is how many roots were left out since they would have joined two splits.
+    `taught` is how many questions of held-out trees the dataset that was extended taught already.
     """
 
     rule: str
@@ -121,6 +123,7 @@ class SplitEntry(Wire):
     groups: Count = 0
     largest: Count = 0
     bridges: Count = 0
+    taught: Count = 0
 
 
 class Against(Wire):
@@ -209,6 +212,8 @@ class Manifest(Wire):
     def read(cls, folder: Path) -> Self:
         """That of a dataset. Raises UsageError, naming it, for all that is no sound manifest."""
         place = f"{one_line(str(folder))}/{NAME}"
+        if not os.path.lexists(folder / NAME):
+            raise UsageError(f"{one_line(str(folder))} is no dataset of hch: it has no {NAME}")
         with opened(folder, NAME) as file:
             if size_of(file) > LARGEST:
                 raise UsageError(f"{place} is no manifest: it has more than {LARGEST:,} bytes")

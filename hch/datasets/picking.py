@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from hch.columns import CLEAN, NOBODY, STATUSES
@@ -60,14 +59,20 @@ class Picked(NamedTuple):
     facts: Facts
 
 
+class Left(NamedTuple):
+    """A row that a rule left out; of no kind where the rule is about all that a node teaches."""
+
+    rule: str
+    kind: Kind | None = None
+
+
 @dataclass
 class Picking:
-    """Takes one run's rows; `taken` counts the nodes or rows that each rule left out."""
+    """Takes one run's rows."""
 
     reading: Reading
     told: Mapping[str, Told]
     wanted: Wanted
-    taken: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         started, wanted = self.reading.started, self.wanted
@@ -81,26 +86,26 @@ class Picking:
         entries = self.reading.plan.entries
         self._grading = {n for n, entry in enumerate(entries) if entry.grades is not None}
 
-    def rows(self, seen: Seen) -> Iterator[Picked]:
-        """The rows of a node, in the order of the kinds; none where a rule leaves it out."""
+    def rows(self, seen: Seen) -> Iterator[Picked | Left]:
+        """The rows of a node, in the order of the kinds, and those that a rule leaves out."""
         tried = self._tries.pop(seen.number, UNTRIED)
         self._tries |= dict(judged.tries(seen))
         if self.is_grading(seen.root):
             return
         if (rule := self.against(seen)) is not None:
-            self.taken[rule] += 1
+            yield Left(rule)
             return
         facts = self.facts(seen, tried)
         for kind in self.wanted.kinds:
             if kind in ("answer", "prompt-only") and not self._is_answer(seen):
-                self.taken["not amplified"] += 1
+                yield Left("not amplified", kind)
                 continue
             for row, prompt in self.making.rows(kind, seen, facts):
                 about = replace(facts, prompt=prompt) if prompt else facts
                 if not self.wanted.where.holds(about):
-                    self.taken["where"] += 1
+                    yield Left("where", kind)
                 elif facts.label == "bad" and self._is_to_be_right(kind):
-                    self.taken["bad"] += 1
+                    yield Left("bad", kind)
                 else:
                     yield Picked(row, about)
 

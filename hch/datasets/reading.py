@@ -10,6 +10,7 @@ from functools import cached_property
 from hch.columns import NOBODY, WAYS
 from hch.errors import StoreError
 from hch.events import (
+    Asked,
     CallFinished,
     CallIntended,
     Event,
@@ -28,7 +29,10 @@ AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An ask of a node's: whom, or that it was refused; `opened` is None where none has begun."""
+    """An ask of a node's: whom, or that it was refused; `opened` is None where none has begun.
+
+    `question` is what was asked where it was refused.
+    """
 
     how: str
     round: int
@@ -36,6 +40,7 @@ class Heard:
     node: int
     opened: NodeOpened | None
     closed: NodeClosed | None
+    question: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,10 @@ class Think:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A node by its `number` in the outline, in the tree of root number `root`."""
+    """A node by its `number` in the outline, in the tree of root number `root`.
+
+    `whole` is the node that a try is of, whatever is tried in it; None for any other node.
+    """
 
     number: int
     root: int
@@ -58,6 +66,7 @@ class Seen:
     closed: NodeClosed | None
     asks: tuple[Heard, ...]
     thoughts: tuple[Think, ...]
+    whole: NodeOpened | None = None
 
 
 class Reading:
@@ -128,7 +137,16 @@ class Reading:
             if opened is not None:
                 asks = tuple(self._heard(position, found) for position in self.outline.asks(node))
                 thoughts = tuple(self._thoughts(node, found)) if self._calls else ()
-                yield Seen(node, roots[node], opened, closed, asks, thoughts)
+                whole = found.get(self.outline.opened[of]) if (of := self._tried(node)) else None
+                known = whole if isinstance(whole, NodeOpened) else None
+                yield Seen(node, roots[node], opened, closed, asks, thoughts, known)
+
+    def _tried(self, node: int) -> int | None:
+        """The node that a try is of, through all tries of tries; None for any other node."""
+        of = node
+        while self.outline.way(of) == "try":
+            of = self.outline.parent[of]
+        return None if of == node else of
 
     def _events(self, nodes: Sequence[int]) -> dict[int, Event]:
         """All events that these nodes are told by, by number."""
@@ -137,6 +155,11 @@ class Reading:
         numbers = set()
         for node in {*nodes, *asked} - {NOBODY}:
             numbers |= {outline.opened[node], outline.closed[node]}
+        for node in nodes:
+            if (of := self._tried(node)) is not None:
+                numbers.add(outline.opened[of])
+            refused = (p for p in outline.asks(node) if outline.refused[p])
+            numbers |= {outline.sequence[position] for position in refused}
         if self._calls:
             for node in nodes:
                 for seq, request in outline.steps(node):
@@ -159,7 +182,9 @@ class Reading:
         node = outline.node(position)
         opened, closed = (None, None) if node == NOBODY else self._ends(node, found)
         how, refused = WAYS[outline.how[position]], bool(outline.refused[position])
-        return Heard(how, outline.round[position], refused, node, opened, closed)
+        asked = found.get(outline.sequence[position]) if refused else None
+        question = asked.question.body if isinstance(asked, Asked) else None
+        return Heard(how, outline.round[position], refused, node, opened, closed, question)
 
     def _thoughts(self, node: int, found: Mapping[int, Event]) -> Iterator[Think]:
         for seq, request in self.outline.steps(node):

@@ -69,7 +69,10 @@ def _share(text: str, item: str) -> tuple[str, Decimal]:
     except InvalidOperation:
         share = Decimal(0)
     if not (share.is_finite() and _OFF <= share <= 1):
-        raise UsageError(f"{item!r} in splits {text!r}: write a share above 0 and at most 1")
+        raise UsageError(
+            f"{item!r} in splits {text!r}: write a share above 0 and at most 1, "
+            "or in percent, such as 80%"
+        )
     return name, share
 
 

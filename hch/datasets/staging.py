@@ -23,10 +23,12 @@ CREATE TABLE roots (
   best REAL, team INTEGER, side INTEGER, lost TEXT);
 CREATE TABLE rows (
   id INTEGER PRIMARY KEY, root INTEGER, run INTEGER, node INTEGER, kind TEXT, digest BLOB,
-  question BLOB, class TEXT, lost TEXT, line TEXT, origin TEXT);
+  question BLOB, class TEXT, lost TEXT, line TEXT, origin TEXT, top_side INTEGER,
+  top_root INTEGER);
+CREATE TABLE left_out (run INTEGER, node INTEGER, kind TEXT, lost TEXT, why TEXT);
 CREATE TABLE asked (question BLOB, root INTEGER, run INTEGER, node INTEGER);
-CREATE TABLE shows (row INTEGER, question BLOB);
-CREATE TABLE reached (run INTEGER, node INTEGER, side INTEGER);
+CREATE TABLE shows (row INTEGER, question BLOB, PRIMARY KEY (row, question)) WITHOUT ROWID;
+CREATE TABLE reached (run INTEGER, node INTEGER, side INTEGER, root INTEGER);
 CREATE TABLE earlier (kind TEXT, digest BLOB, question BLOB, side INTEGER);
 CREATE TABLE removed (line TEXT);
 """
@@ -72,6 +74,7 @@ class Staging:
         self._rows: list[tuple[Any, ...]] = []
         self._asked: list[tuple[bytes, int, int, int]] = []
         self._shows: list[tuple[int, bytes]] = []
+        self._left: list[tuple[int, int, str | None, str, str | None]] = []
         self._count = 0
         with _translated():
             self.db = sqlite3.connect("", isolation_level=None)  # deleted when it is closed
@@ -106,19 +109,20 @@ class Staging:
 
     def add(self, row: Staged) -> None:
         self._count += 1
-        question = row.shows[0] if row.shows else None
         kept = (row.line, row.origin) if row.lost is None else (None, None)
         self._rows.append(
-            (self._count, row.root, row.run, row.node, row.kind, row.digest, question,
+            (self._count, row.root, row.run, row.node, row.kind, row.digest, row.shows[0],
              row.class_, row.lost, *kept)
         )  # fmt: skip
         self._shows += [(self._count, question) for question in dict.fromkeys(row.shows)]
         if len(self._rows) >= _TOGETHER:
             self.flush()
 
-    def lost(self, root: int, run: int, node: int, kind: str, name: str) -> None:
-        """Keep of a row that cannot be written only which it is, and the filter that took it."""
-        self.add(Staged(root, run, node, kind, b"", (), "", "", "", name))
+    def leave(self, run: int, node: int, kind: str | None, name: str, why: str | None) -> None:
+        """Keep that the filter of that name left out a row before it was one."""
+        self._left.append((run, node, kind, name, why))
+        if len(self._left) >= _TOGETHER:
+            self.flush()
 
     def flush(self) -> None:
         """Write what is held back."""
@@ -130,11 +134,12 @@ class Staging:
             )
             self.db.executemany("INSERT INTO asked VALUES (?, ?, ?, ?)", self._asked)
             self.db.executemany("INSERT INTO shows VALUES (?, ?)", self._shows)
-        self._rows, self._asked, self._shows = [], [], []
+            self.db.executemany("INSERT INTO left_out VALUES (?, ?, ?, ?, ?)", self._left)
+        self._rows, self._asked, self._shows, self._left = [], [], [], []
 
     def insert(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Put rows into one of the smaller tables."""
-        columns = {"reached": 3, "earlier": 4, "removed": 1}[table]
+        columns = {"reached": 4, "earlier": 4, "removed": 1}[table]
         places = ", ".join("?" * columns)
         with _translated():
             self.db.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608

@@ -90,7 +90,7 @@ def test_a_run_that_was_brought_elsewhere_is_the_same(typed: Typed, runs: list[s
         (("nothing",), "there is no folder nothing"),
         (("",), "DIR is empty"),
         (("a\0b",), "there is no folder"),
-        (("empty",), "empty/hch-manifest.json cannot be read: No such file or directory"),
+        (("empty",), "empty is no dataset of hch: it has no hch-manifest.json"),
         (("file",), "there is no folder file"),
         (("d", "--files", "--store", "x.db"), "--files compares nothing with a store"),
     ],

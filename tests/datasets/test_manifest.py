@@ -129,8 +129,8 @@ def test_bytes_that_are_none(data: bytes, home: Path) -> None:
 
 
 def test_a_place_that_is_no_file(home: Path) -> None:
-    assert "cannot be read: No such file" in refused(home)
-    assert "cannot be read: No such file" in refused(home / "nothing")
+    assert "is no dataset of hch: it has no hch-manifest.json" in refused(home)
+    assert "is no dataset of hch" in refused(home / "nothing")
     (home / NAME).symlink_to("/etc/hostname")
     assert "cannot be read" in refused(home)
     (home / NAME).unlink()
