@@ -41,6 +41,8 @@ Wording, form and length do not matter.
 Reply with the number of that text, such as 1, and nothing else; or with NONE, if none of them does\
 """
 
+REJECTED = "An earlier answer to this question was rejected: "
+
 _WORDS: dict[str, Said] = {"ACCEPT": "accept", "REJECT": "reject", "CANNOT TELL": "unsure"}
 _WANTED = {CHECKING: 2, GRADING: 3}
 """How many texts go along at the least, by the question."""
@@ -151,7 +153,7 @@ def is_verdict_wanted(question: Question) -> bool:
 
 def rejected(verdict: Verdict, answer: Text) -> Text:
     """What a fresh try is told of an answer that was rejected: the reason, not the answer."""
-    body = f"An earlier answer to this question was rejected: {verdict.reason}"
+    body = f"{REJECTED}{verdict.reason}"
     return Text(body, answer.source, answer.trusted)
 
 

@@ -55,10 +55,7 @@ class Think:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A node by its `number` in the outline, in the tree of root number `root`.
-
-    `whole` is the node that a try is of, whatever is tried in it; None for any other node.
-    """
+    """A node by its `number` in the outline, in the tree of root number `root`."""
 
     number: int
     root: int
@@ -66,7 +63,6 @@ class Seen:
     closed: NodeClosed | None
     asks: tuple[Heard, ...]
     thoughts: tuple[Think, ...]
-    whole: NodeOpened | None = None
 
 
 class Reading:
@@ -137,16 +133,7 @@ class Reading:
             if opened is not None:
                 asks = tuple(self._heard(position, found) for position in self.outline.asks(node))
                 thoughts = tuple(self._thoughts(node, found)) if self._calls else ()
-                whole = found.get(self.outline.opened[of]) if (of := self._tried(node)) else None
-                known = whole if isinstance(whole, NodeOpened) else None
-                yield Seen(node, roots[node], opened, closed, asks, thoughts, known)
-
-    def _tried(self, node: int) -> int | None:
-        """The node that a try is of, through all tries of tries; None for any other node."""
-        of = node
-        while self.outline.way(of) == "try":
-            of = self.outline.parent[of]
-        return None if of == node else of
+                yield Seen(node, roots[node], opened, closed, asks, thoughts)
 
     def _events(self, nodes: Sequence[int]) -> dict[int, Event]:
         """All events that these nodes are told by, by number."""
@@ -156,8 +143,6 @@ class Reading:
         for node in {*nodes, *asked} - {NOBODY}:
             numbers |= {outline.opened[node], outline.closed[node]}
         for node in nodes:
-            if (of := self._tried(node)) is not None:
-                numbers.add(outline.opened[of])
             refused = (p for p in outline.asks(node) if outline.refused[p])
             numbers |= {outline.sequence[position] for position in refused}
         if self._calls:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hch.datasets.reading import Seen
 from hch.events import NodeOpened
-from hch.judging import about
+from hch.judging import REJECTED, about
 from hch.rows import Kind
 
 QUOTING: frozenset[Kind] = frozenset({"step", "decision", "soft"})
@@ -22,8 +22,9 @@ class Standing(NamedTuple):
 
 
 def own(opened: NodeOpened) -> Standing:
-    """What a node was asked."""
-    return Standing(opened.question.body, tuple(words.body for words in opened.context))
+    """What a node was asked; that an earlier answer was rejected makes no other question of it."""
+    texts = (words.body for words in opened.context)
+    return Standing(opened.question.body, tuple(t for t in texts if not t.startswith(REJECTED)))
 
 
 def refused(seen: Seen) -> Iterator[Standing]:
@@ -38,15 +39,12 @@ def refused(seen: Seen) -> Iterator[Standing]:
 def standing(seen: Seen, kind: Kind) -> Iterator[Standing]:
     """The questions in a row of that kind, the node's own first.
 
-    A check has the question in it whose answer it is about, and a further try that of the first,
-    whatever it was told beside it.
+    A check has the question in it whose answer it is about.
     """
     asked = own(seen.opened)
     yield asked
     if (judged := about(asked.text, asked.context)) is not None:
         yield Standing(*judged)
-    if seen.whole is not None:
-        yield own(seen.whole)
     if kind in QUOTING:
         yield from (own(heard.opened) for heard in seen.asks if heard.opened is not None)
         yield from refused(seen)
