@@ -147,7 +147,7 @@ def test_a_row_of_two_lines_counts_once_where_it_is_taken(tmp_path):
     exam.write_text("Is the sky blue?\n")
     trace = grown(
         store, ["Is the sky blue?", "Is the sea wet?"], strategy="vote,k=3/direct", depth=0,
-        model=ScriptedModel(lambda request: "no" if request.sample[-1][2] == 2 else "yes"),
+        model=ScriptedModel(lambda request: "no" if request.sample[-1][2] == 0 else "yes"),
     )  # fmt: skip
     flags = ("--format", "unpaired", "--rows", "answer,preference", "--split", "train=1")
     build(store, tmp_path / "a", *flags, "--decontaminate", str(exam))
