@@ -27,7 +27,7 @@ def row_blocks(page: Page) -> list[Block]:
     blocks: list[Block] = []
     for name, value in page.row.items():
         blocks += _column(one_line(name, 80), value)
-    origin = [(name, value) for name, value in page.origin.items() if value is not None]
+    origin = [(name, value) for name, value in page.origin.items() if value not in (None, "", [])]
     blocks += [BLANK, title("From"), field("file", page.place)]
     return [*blocks, *(field(one_line(name, 80), _shown(value)) for name, value in origin)]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Exit, Option
 
+from hch.commands._completion import complete_folder
 from hch.commands._dataset_given import FolderArgument, RunsOption, opened
 from hch.commands._given import check_filled
 from hch.commands._options import ObjectOption
@@ -17,6 +18,7 @@ from hch.words import count
 
 if TYPE_CHECKING:
     from hch.datasets.dataset import Dataset
+    from hch.datasets.manifest import Manifest
     from hch.datasets.verifying import Fault
 
 SHOWN = 3
@@ -28,6 +30,14 @@ def verify_dataset(
     files: Annotated[
         bool, Option("--files", help="Compare the files alone, and no runs with the store.")
     ] = False,
+    extends: Annotated[
+        str | None,
+        Option(
+            metavar="DIR",
+            help="Also say whether all rows of this dataset are where they were.",
+            autocompletion=complete_folder,
+        ),
+    ] = None,
     store: RunsOption = None,
     as_json: ObjectOption = False,
 ) -> None:
@@ -47,16 +57,20 @@ def verify_dataset(
     Examples:
       hch dataset verify rivers
       hch dataset verify rivers --files --json
+      hch dataset verify more --extends rivers
 
     See also:
       hch dataset build, hch store check, docs/dataset-files.md
     """
-    check_filled(DIR=folder, store=store)
+    check_filled(DIR=folder, extends=extends, store=store)
     if files and store is not None:
         raise UsageError("--files compares nothing with a store: leave out --store")
     dataset = opened(folder)
+    first = opened(extends).manifest if extends else None
     found = _Found(dataset, as_json=as_json)
     found.compare_files()
+    if first:
+        found.compare_rows(first)
     if not files:
         found.compare_runs(store)
     found.report()
@@ -78,6 +92,12 @@ class _Found:
         from hch.datasets.verifying import faults
 
         for fault in faults(self._dataset):
+            self._tell(fault)
+
+    def compare_rows(self, first: Manifest) -> None:
+        from hch.datasets.verifying import moved
+
+        for fault in moved(self._dataset, first):
             self._tell(fault)
 
     def compare_runs(self, store: str | None) -> None:

@@ -66,6 +66,17 @@ def faults(dataset: Dataset) -> Iterator[Fault]:
     yield from _told(manifest)
 
 
+def moved(dataset: Dataset, first: Manifest) -> Iterator[Fault]:
+    """The rows and origins of a dataset that one extends and that are not where they were."""
+    there = {entry.path: entry for entry in dataset.manifest.files}
+    for entry in first.files:
+        of_rows = row_shard(entry.path) or entry.path.startswith("origins/")
+        if of_rows and there.get(entry.path) != entry:
+            yield Fault("file", entry.path, "it is not as the dataset that was extended has it")
+    if dataset.manifest.extends != first.hash():
+        yield Fault("file", NAME, "it does not say that it extends that dataset")
+
+
 def _others(folder: Path, manifest: Manifest) -> Iterator[Fault]:
     """What is in the folder and not in the manifest, and links."""
     known = {NAME, *(entry.path for entry in manifest.files)}

@@ -226,16 +226,14 @@ def test_every_row_that_was_made_and_left_out_is_listed_with_its_filter(tmp_path
     asked = expressions(60)
     trace = grown(store, asked, strategy="script", depth=1)
     exam.write_text(asked[7] + "\n")
-    for root in range(50):
-        assert cli.run(["label", trace.run, str(root), "good", "--store", str(store)]) == 0
-    sizes = [row.origin["characters"] for row in build(store, tmp_path / "all")]
+    for node in [*map(str, range(50)), "0.1"]:
+        assert cli.run(["label", trace.run, node, "good", "--store", str(store)]) == 0
+    every = build(store, tmp_path / "all", "--near", "off")
+    sizes = [row.origin["characters"] for row in every]
     flags = ("--format", "unpaired", "--decontaminate", str(exam), "--near", "off", "--balance")
     built = build(store, first, *flags, "--longest", str(max(sizes) - 1))
-    assert left_out(first, trace.run) == {
-        name: taken(first).get(name, 0)
-        for name in ("lacks", "length", "contaminated", "held out", "duplicate", "balance")
-        if taken(first).get(name)
-    }
+    assert left_out(first, trace.run) == {name: n for name, n in taken(first).items() if n}
+    assert {"lacks", "length", "contaminated", "balance"} <= {*left_out(first, trace.run)}
     listed = {line["node"] for line in jsonl(first / "left-out.jsonl")}
     assert not listed & {row.origin["node"] for row in built}
     assert {"7", "55"} <= listed
@@ -249,8 +247,12 @@ def test_a_list_of_what_was_left_out_is_carried_into_an_extension(tmp_path):
     more = grown(store, expressions(150, seed=1), strategy="script", depth=1)
     build(store, second, "--near", "off", "--extends", str(first))
     assert (second / "left-out.jsonl").read_bytes().startswith(before)
+    assert cli.run(["dataset", "verify", str(second), "--files", "--extends", str(first)]) == 0
+    assert cli.run(["dataset", "verify", str(first), "--files", "--extends", str(second)]) == 1
+    held = (second / "held-out.jsonl").read_text().splitlines()
+    assert len(set(held)) == len(held)
     new = left_out(second, trace.run, more.run) - left_out(first, trace.run)
-    assert new == Counter({name: n for name, n in taken(second).items() if n and name != "where"})
+    assert new == Counter({name: n for name, n in taken(second).items() if n})
     assert new["there already"]
 
 
