@@ -182,6 +182,8 @@ class Build:
         """Every file but the manifest, as it is written."""
         recipe, account = self.recipe, self._account
         names = recipe.splits.names
+        for name, lines in account.lists(staging):
+            yield write_lines(folder, name, lines)
         with Shards(folder, recipe.built.columns, recipe.container, recipe.rows) as shards:
             if earlier:
                 shards.carry(earlier.folder, earlier.manifest.files)
@@ -191,8 +193,6 @@ class Build:
                     self.progress("writing rows", done, 0)
             files = shards.close()
         yield from files
-        for name, lines in account.lists(staging):
-            yield write_lines(folder, name, lines)
         card = Card(
             recipe.format.name,
             recipe.container,
