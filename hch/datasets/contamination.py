@@ -67,14 +67,13 @@ class Contamination:
             reading = _File(path)
             count = 0
             for line, text in reading.texts():
-                found = list(words(text))
-                if not found:
+                if (every := _mark(words(text))) is None:
                     continue
                 count, place = count + 1, number << _LINES | line
-                same.add(_mark(found), place)
-                for nth, gram in enumerate(_grams(found)):
+                same.add(every, place)
+                for nth, gram in enumerate(_grams(words(text))):
                     known.update(gram[-1:] if nth else gram)
-                    grams.add(_mark(gram), place)
+                    grams.add(_gram_mark(gram), place)
             if not count:
                 raise UsageError(f"{path} holds no text that could be found again")
             files.append(File(path.name, reading.hash.hexdigest(), reading.lines))
@@ -87,12 +86,12 @@ class Contamination:
         it too.
         """
         for text in texts:
-            every = list(words(text))
-            if every and (place := self._same.find(_mark(every))) is not None:
+            every = _mark(words(text))
+            if every is not None and (place := self._same.find(every)) is not None:
                 return self._hit(place, "same", normal(text))
         for text in (*texts, *also):
             for gram in _grams(words(text), self._known):
-                if (place := self._grams.find(_mark(gram))) is not None:
+                if (place := self._grams.find(_gram_mark(gram))) is not None:
                     return self._hit(place, "13-gram", " ".join(gram))
         return None
 
@@ -142,9 +141,17 @@ def _grams(found: Iterable[str], known: frozenset[str] | None = None) -> Iterato
             yield tuple(last)
 
 
-def _mark(found: Iterable[str]) -> bytes:
-    """Eight bytes of words in a row, whatever blanks are between them."""
-    return blake2b(" ".join(found).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+def _gram_mark(gram: tuple[str, ...]) -> bytes:
+    return blake2b(" ".join(gram).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def _mark(found: Iterable[str]) -> bytes | None:
+    """Eight bytes of all words, whatever blanks are between them; None where there are none."""
+    marked, some = blake2b(digest_size=8), False
+    for word in found:
+        marked.update(f"{word} ".encode("utf-8", "surrogatepass"))
+        some = True
+    return marked.digest() if some else None
 
 
 class _File:

@@ -22,7 +22,6 @@ BRIDGE = "bridge"
 NEAR = "near-equal"
 HELD = "held out"
 
-
 _BRIDGES = "UPDATE roots SET lost = ? WHERE id = ? AND lost IS NULL"
 
 

@@ -21,9 +21,9 @@ from hch.datasets.standing import Standing, own, refused, standing
 from hch.rows import Kind, Origin, Row, Step, Turn
 from hch.types import Question
 
-_ORIGIN = tuple(one.name for one in fields(Origin))
 CONTAMINATED = "contaminated"
 
+_ORIGIN = tuple(one.name for one in fields(Origin))
 _DUMP = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -39,7 +39,8 @@ class Lines:
 
     def marked(self, question: Question) -> tuple[bytes, bytes]:
         """The marks of what a question is about, and of that and its text."""
-        return self._marked(question.text.body, [text.body for text in question.context])
+        asked = Standing.of(question.text.body, (text.body for text in question.context))
+        return self._marked(asked.text, asked.context)
 
     def root(self, root: Rooted) -> int:
         """Keep a root; its id. What is found in a file takes its whole tree with it."""

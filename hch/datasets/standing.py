@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Self
 
 from hch.datasets.reading import Seen
 from hch.events import NodeOpened
@@ -20,11 +20,15 @@ class Standing(NamedTuple):
     text: str
     context: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, text: str, context: Iterable[str]) -> Self:
+        """That an earlier answer was rejected makes no other question of it."""
+        return cls(text, tuple(one for one in context if not one.startswith(REJECTED)))
+
 
 def own(opened: NodeOpened) -> Standing:
-    """What a node was asked; that an earlier answer was rejected makes no other question of it."""
-    texts = (words.body for words in opened.context)
-    return Standing(opened.question.body, tuple(t for t in texts if not t.startswith(REJECTED)))
+    """What a node was asked."""
+    return Standing.of(opened.question.body, (words.body for words in opened.context))
 
 
 def refused(seen: Seen) -> Iterator[Standing]:
@@ -41,10 +45,11 @@ def standing(seen: Seen, kind: Kind) -> Iterator[Standing]:
 
     A check has the question in it whose answer it is about.
     """
-    asked = own(seen.opened)
-    yield asked
-    if (judged := about(asked.text, asked.context)) is not None:
-        yield Standing(*judged)
+    opened = seen.opened
+    yield own(opened)
+    judged = about(opened.question.body, [words.body for words in opened.context])
+    if judged is not None:
+        yield Standing.of(*judged)
     if kind in QUOTING:
         yield from (own(heard.opened) for heard in seen.asks if heard.opened is not None)
         yield from refused(seen)

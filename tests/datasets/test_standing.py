@@ -12,7 +12,7 @@ import pytest
 
 from hch import HCH, Question, Request, ScriptedModel, Text, cli
 from hch.examination import Entry, Examination
-from hch.judging import GRADING, MATCHING, about
+from hch.judging import GRADING, MATCHING, REJECTED, about
 from hch.sides import Side
 from tests.datasets.builds import Line, build, taken
 from tests.datasets.test_splitting import grown, left_out
@@ -167,6 +167,21 @@ def test_what_a_held_out_row_is_held_out_by_is_told(tmp_path):
         if line["filter"] == "held out" and line["run"] == train.run
     )
     assert whys[f"asked in test, by root 0 of run {test.run}"]
+
+
+def test_an_answer_that_reads_like_a_rejection_hides_nothing(tmp_path):
+    """The texts of a check are its question and its answer, whatever they say."""
+    store, exam = tmp_path / "hch.db", tmp_path / "exam.txt"
+    exam.write_text(f"{SECRET}\n")
+
+    def say(request: Request) -> str:
+        return "ACCEPT" if "Is the answer right?" in request.question else f"{REJECTED}no"
+
+    grown(store, [SECRET, "Why?"], model=ScriptedModel(say), strategy="verify/direct", depth=0)
+    flags = ("--rows", "decision", "--split", "train=1", "--decontaminate", str(exam))
+    rows = build(store, tmp_path / "a", *flags)
+    assert {row.origin["root"] for row in rows} == {1}
+    assert SECRET not in told(rows, "train")
 
 
 def test_what_a_question_is_about_is_known_of_those_that_judge():
