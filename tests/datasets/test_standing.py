@@ -175,12 +175,17 @@ def test_an_answer_that_reads_like_a_rejection_hides_nothing(tmp_path):
     exam.write_text(f"{SECRET}\n")
 
     def say(request: Request) -> str:
+        if request.form is not None and request.form.name == "Decomposition":
+            return decomposition(*ASKS["A root to train on?"])
         return "ACCEPT" if "Is the answer right?" in request.question else f"{REJECTED}no"
 
-    grown(store, [SECRET, "Why?"], model=ScriptedModel(say), strategy="verify/direct", depth=0)
+    grown(
+        store, ["A root to train on?"], model=ScriptedModel(say), depth=1,
+        strategy="verify,by=direct/factored",
+    )  # fmt: skip
     flags = ("--rows", "decision", "--split", "train=1", "--decontaminate", str(exam))
     rows = build(store, tmp_path / "a", *flags)
-    assert {row.origin["root"] for row in rows} == {1}
+    assert rows
     assert SECRET not in told(rows, "train")
 
 
