@@ -225,7 +225,7 @@ async def test_log_probabilities_by_number_are_those_by_text(server: Served) -> 
 
 async def test_a_script_that_asks_a_model(server: Served) -> None:
     """Amplification: the script is H, and the model answers what it asks."""
-    model = named(server, "vllm", "regex=[0-9]{1,,3}")
+    model = named(server, "vllm", "regex=[1-9][0-9]{0,,2}")
     asked = HCH(depth=1, at={"1+": "script", "0": f"direct@{model}"}, store="runs.db")
     result = await asked.ask("What is (2+3)*(4-1)?")
     factors = [node.answer.text.body for node in result.trace.roots[0].children]
