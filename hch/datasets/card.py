@@ -44,7 +44,8 @@ from datasets import load_dataset
 `origins/SUBSET/SPLIT/00000.jsonl` has a line for each row of `SUBSET/SPLIT/00000.{end}`, in the
 same order: run, root, node, parent, level, player, model, prompt. `roots.jsonl` has the root
 questions with their splits; all rows of a root, and of roots near-equal to it, are in one split.
-Roots that were left out are not in it: bridges, and what `--drop-near` or `--best` took.
+Roots that were left out are not in it: bridges, what stands in a file that must not be learned, and
+what `--drop-near` or `--best` took.
 `{removed}` lists rows that were taken out because a file that must not be learned has them,
 `{bridges}` roots that were left out because they would have joined two splits, and `{left}` every
 row that was made and then left out, with the filter that took it, where there are any.
