@@ -72,6 +72,8 @@ def test_a_row_is_printed_with_the_nodes_to_it(
     above, below = text.index("0  HCH_2"), text.index("0.2  HCH_1")
     assert text.index("From the root to here   2 nodes") < above < below
     assert typed("dataset", "look", "d", "1", "--plain") == done
+    asked = typed("dataset", "look", "d", "0", "--plain").out
+    assert "Asked of the oracle: 1 question\n  ✓ 0  What is 2 + 3? → 5" in asked
 
 
 def test_rows_are_counted_within_what_is_asked_for(typed: Typed, home: Path) -> None:

@@ -191,6 +191,9 @@ def test_of_k_samples_the_best_is_kept(tmp_path):
     (("--decontaminate", "nosuch.txt"), "nosuch.txt"),
     (("--extends", "nosuch"), "nosuch"),
     (("--where", "level>=9"), "make no answer row"),
+    (("--best", "score"), "--best score: no root has a score or a label: hch label RUN --truth"),
+    (("--best", "share"), "--best share: no root was voted on"),
+    (("--format", "unpaired"), "the format wants a verdict: hch label RUN --truth"),
 ])  # fmt: skip
 def test_what_cannot_be_is_told_in_a_line(tmp_path, store, capsys, flags, wrong):
     where = () if "--where" in flags else ("--where", "level>=0")

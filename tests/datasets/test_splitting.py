@@ -208,6 +208,7 @@ def test_what_stands_in_an_evaluation_file_is_found_and_listed(tmp_path):
     flags = ("--decontaminate", str(exam), "--decontaminate", str(more), "--split", "train=1")
     rows = build(store, tmp_path / "a", *flags)
     assert {row.origin["root"] for row in rows} == {2}
+    assert [root["root"] for root in jsonl(tmp_path / "a" / "roots.jsonl")] == [2]
     text = (tmp_path / "a" / "removed.jsonl").read_text()
     removed = list(map(json.loads, text.splitlines()))
     roots = [row for row in removed if "." not in row["node"]]
@@ -239,7 +240,7 @@ def test_every_row_that_was_made_and_left_out_is_listed_with_its_filter(tmp_path
     assert {"7", "55"} <= listed
 
 
-def test_a_list_of_what_was_left_out_is_carried_into_an_extension(tmp_path):
+def test_a_list_of_what_was_left_out_is_carried_into_an_extension(tmp_path, capsys):
     store, first, second = tmp_path / "hch.db", tmp_path / "first", tmp_path / "second"
     trace = grown(store, expressions(150), strategy="script", depth=1)
     build(store, first, "--near", "off")
@@ -248,7 +249,11 @@ def test_a_list_of_what_was_left_out_is_carried_into_an_extension(tmp_path):
     build(store, second, "--near", "off", "--extends", str(first))
     assert (second / "left-out.jsonl").read_bytes().startswith(before)
     assert cli.run(["dataset", "verify", str(second), "--files", "--extends", str(first)]) == 0
+    capsys.readouterr()
     assert cli.run(["dataset", "verify", str(first), "--files", "--extends", str(second)]) == 1
+    told = capsys.readouterr().out
+    added = {name for name in contents(second).keys() - contents(first) if "/" in name}
+    assert added == {name for name in contents(second) if f"file {name}: it is not as" in told}
     held = (second / "held-out.jsonl").read_text().splitlines()
     assert len(set(held)) == len(held)
     new = left_out(second, trace.run, more.run) - left_out(first, trace.run)

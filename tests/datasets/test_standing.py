@@ -14,7 +14,7 @@ from hch import HCH, Question, Request, ScriptedModel, Text, cli
 from hch.examination import Entry, Examination
 from hch.judging import GRADING, MATCHING, REJECTED, about
 from hch.sides import Side
-from tests.datasets.builds import Line, build, taken
+from tests.datasets.builds import Line, build, manifest, taken
 from tests.datasets.test_splitting import grown, left_out
 from tests.support import decomposition
 
@@ -121,6 +121,26 @@ def test_what_earlier_rows_quote_is_no_row_of_a_held_out_tree_that_is_added(tmp_
             assert f"Question: {SECRET}" not in told(rows, "test")
             assert f'"prompt": "{SECRET}"' not in told(rows, "test")
     assert tried
+
+
+def test_what_earlier_rows_taught_and_a_held_out_tree_asks_is_counted(tmp_path):
+    store = tmp_path / "hch.db"
+    runs = [
+        grown(store, [root], model=thinking(), strategy="factored", depth=1).run for root in ASKS
+    ]
+    for seed in range(60):
+        a, b = tmp_path / f"a{seed}", tmp_path / f"b{seed}"
+        words = ["dataset", "build", "--store", str(store), "--split", "train=0.5,test=0.5", "-q"]
+        flags = ["--where", "level>=0", "--near", "off", "--seed", str(seed)]
+        assert cli.run([*words, *flags, runs[0], "--out", str(a)]) == 0
+        assert cli.run([*words, *flags, runs[1], "--extends", str(a), "--out", str(b)]) == 0
+        sides = {row.origin["run"]: row.split for row in built(b)}
+        first_held = '"split": "test"' in (a / "roots.jsonl").read_text()
+        taught = manifest(b)["split"]["taught"]
+        assert taught == (not first_held and sides[runs[1]] == "test")
+        if taught:
+            return
+    raise AssertionError("no seed divides them so")
 
 
 def test_a_root_that_grades_is_no_sample_of_the_question(tmp_path):
