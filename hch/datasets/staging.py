@@ -32,7 +32,7 @@ CREATE TABLE reached (run INTEGER, node INTEGER, side INTEGER, root INTEGER);
 CREATE TABLE earlier (kind TEXT, digest BLOB, question BLOB, side INTEGER);
 CREATE TABLE removed (line TEXT);
 """
-"""Of `earlier` the kind is empty for a root and for what is held out, `shown` for what a row quotes."""
+"""In `earlier` the kind is empty for roots and what is held out, `shown` for what rows quote."""
 
 
 class Rooted(NamedTuple):
